@@ -1,1 +1,9 @@
+//! The agreement and everything that is signed about it: documents, statements, receipts, grants, keys, the gate.
+//!
+//! Pure: no input or output, no runtime; the clock and the random numbers are parameters. Received bytes are kept as
+//! they came, and nothing under a signature is readable before it was verified.
 
+// Messages, their log and the document.
+pub mod cbor;
+pub mod cose;
+pub mod keys;
