@@ -1,0 +1,272 @@
+//! What the window is told and what it sends: the types of every command and of the event `state`.
+//!
+//! The TypeScript of `ui/src/lib/backend/bindings/` is made from here; `view/fresh.rs` proves it fresh.
+//! Times are RFC 3339 in UTC unless a field says otherwise; dates are `YYYY-MM-DD`.
+
+use serde::{Deserialize, Serialize};
+
+#[cfg(test)]
+mod fresh;
+
+/// Declares a type of the seam: serialised for the window and, in tests, as TypeScript.
+macro_rules! seam {
+    ($($(#[$meta:meta])* pub $kind:ident $name:ident { $($body:tt)* })*) => {$(
+        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+        #[cfg_attr(test, derive(ts_rs::TS))]
+        $(#[$meta])*
+        pub $kind $name { $($body)* }
+    )*};
+}
+
+seam! {
+    /// The interface's two languages.
+    #[derive(Copy, Eq)]
+    #[serde(rename_all = "lowercase")]
+    pub enum Lang { Kk, Ru }
+
+    /// A named error; the words stand in the locale files under `error.<code>`.
+    #[derive(Eq)]
+    pub struct AppError {
+        pub code: String,
+        /// Seconds until the same act may be tried again, where there is such a time.
+        pub retry_after_seconds: Option<u32>,
+    }
+
+    /// The place of work, from the site profile.
+    pub struct Site {
+        pub code: String,
+        pub name_kk: String,
+        pub name_ru: String,
+        pub workstation: String,
+        /// IANA name; times are shown in this zone.
+        pub time_zone: String,
+        pub support_contact: Option<String>,
+    }
+
+    /// Whether the server answered last time.
+    #[derive(Copy, Eq)]
+    #[serde(rename_all = "lowercase")]
+    pub enum Connection { Unknown, Online, Offline }
+
+    /// Everything the window needs to draw itself, apart from texts and patients.
+    pub struct State {
+        pub screen: Screen,
+        pub site: Option<Site>,
+        pub connection: Connection,
+        pub language: Lang,
+        pub version: String,
+        /// Minutes without a touch before the workstation locks itself.
+        pub idle_lock_minutes: u32,
+        /// When patient data were last brought up to date.
+        pub data_as_of: Option<String>,
+        /// Sealed items the server has not acknowledged yet.
+        pub waiting: u32,
+        /// True when a WebDriver drives the window.
+        pub automation: bool,
+    }
+
+    #[serde(tag = "name", rename_all = "lowercase")]
+    pub enum Screen {
+        /// Store, keyring or profile trouble: nothing can be done before it is solved.
+        Blocked { error: AppError },
+        /// The agreement's text; `declined` when a refusal is recorded, `has_people` when one may go back to the list.
+        Agreement { declined: bool, has_people: bool },
+        /// Accepted on screen, not yet signed: who are you?
+        Identify { document: DocumentFacts, evidence: Evidence },
+        Registering { progress: Progress },
+        /// Choose a person.
+        Return { people: Vec<PersonRow> },
+        Unlocked { person: PersonFacts },
+    }
+
+    pub struct DocumentFacts {
+        pub version: u32,
+        /// Lowercase hex.
+        pub sha256: String,
+        pub effective_from: String,
+    }
+
+    pub struct AgreementView {
+        pub facts: DocumentFacts,
+        pub units: Vec<Unit>,
+        /// True once somebody's acceptance stands on this workstation.
+        pub accepted: bool,
+    }
+
+    /// A pair of passages, one per language; lines are verbatim, an empty one is a blank line of the text.
+    pub struct Unit {
+        pub id: u32,
+        pub kind: UnitKind,
+        pub kk: Vec<String>,
+        pub ru: Vec<String>,
+    }
+
+    #[derive(Copy, Eq)]
+    #[serde(rename_all = "lowercase")]
+    pub enum UnitKind { Title, Para, Part, Chapter, Article, Point }
+
+    /// What the window saw while the text was shown.
+    #[derive(Eq)]
+    pub struct Evidence {
+        /// Unix seconds.
+        pub opened_at: i64,
+        pub visible_seconds: u32,
+        pub languages_shown: Vec<Lang>,
+        pub end_reached: Vec<Lang>,
+    }
+
+    pub struct Progress {
+        pub stored_at: String,
+        pub sent_at: Option<String>,
+        pub receipt_verified_at: Option<String>,
+        pub unlocked: bool,
+        pub attempts: u32,
+        pub next_attempt_at: Option<String>,
+        pub error: Option<AppError>,
+        pub login: String,
+        pub person_id: String,
+        /// Leaf hash of the acceptance, lowercase hex.
+        pub statement_id: String,
+        pub signed_at: String,
+        pub document: DocumentFacts,
+        /// Registered, but the keys are closed (the app was started again): sign in to go on.
+        pub needs_passphrase: bool,
+    }
+
+    pub struct PersonRow {
+        pub person_id: String,
+        pub login: String,
+        pub name: Option<String>,
+        pub registered: bool,
+        pub offline_until: Option<String>,
+        pub last_sign_in: Option<String>,
+    }
+
+    pub struct PersonFacts {
+        pub person_id: String,
+        pub login: String,
+        pub name: String,
+        pub role: String,
+        pub offline_until: String,
+        pub receipt: ReceiptFacts,
+    }
+
+    pub struct ReceiptFacts {
+        /// Leaf hash of the acceptance, lowercase hex.
+        pub statement_id: String,
+        pub registered_at: String,
+        pub tree_size: u64,
+        pub leaf_index: u64,
+    }
+
+    /// What the check symbol says about a typed enrolment code.
+    pub struct CodeCheck {
+        pub ok: bool,
+        /// The code as it will be read, grouped.
+        pub normalized: String,
+    }
+
+    pub struct PassphraseCheck {
+        /// 0 (guessed at once) to 4 (strong).
+        pub score: u8,
+        /// Error codes, empty when the passphrase will be taken.
+        pub errors: Vec<String>,
+    }
+
+    pub struct SavedProof { pub path: String }
+
+    pub struct DonorPage {
+        pub total: u32,
+        pub rows: Vec<DonorRow>,
+        /// Give it back as `after` to get the next page.
+        pub next: Option<String>,
+    }
+
+    pub struct DonorRow {
+        pub id: String,
+        pub family: String,
+        pub given: String,
+        pub patronymic: Option<String>,
+        pub birth_date: String,
+        pub iin_last4: String,
+        pub blood: Option<BloodGroup>,
+        pub deferral: DeferralState,
+        /// How the spelling differed from what was typed, as «қ→к»; null when exact.
+        pub matched: Option<String>,
+    }
+
+    #[derive(Copy, Eq)]
+    #[serde(rename_all = "lowercase")]
+    pub enum DeferralState { None, Temporary, Permanent }
+
+    pub struct BloodGroup {
+        /// `O`, `A`, `B` or `AB`.
+        #[cfg_attr(test, ts(type = "\"O\" | \"A\" | \"B\" | \"AB\""))]
+        pub abo: String,
+        #[cfg_attr(test, ts(type = "\"+\" | \"-\""))]
+        pub rh: String,
+        #[cfg_attr(test, ts(type = "\"+\" | \"-\" | null"))]
+        pub kell: Option<String>,
+    }
+
+    #[derive(Copy, Eq)]
+    #[serde(rename_all = "lowercase")]
+    pub enum DeferralKind { Temporary, Permanent }
+
+    pub struct Deferral {
+        pub kind: DeferralKind,
+        pub reason_kk: String,
+        pub reason_ru: String,
+        pub from: String,
+        pub until: Option<String>,
+        pub days_left: Option<i32>,
+        pub by: Option<String>,
+        pub rule: Option<String>,
+        pub verified: bool,
+    }
+
+    #[derive(Copy, Eq)]
+    #[serde(rename_all = "kebab-case")]
+    pub enum DonationKind { WholeBlood, Plasma, Platelets }
+
+    #[derive(Copy, Eq)]
+    #[serde(rename_all = "kebab-case")]
+    pub enum DonationStatus { Completed, NotDone }
+
+    pub struct Donation {
+        pub date: String,
+        pub din: Option<String>,
+        pub din_check: Option<String>,
+        pub kind: DonationKind,
+        pub volume_ml: Option<u32>,
+        pub status: DonationStatus,
+    }
+
+    #[derive(Copy, Eq)]
+    #[serde(rename_all = "lowercase")]
+    pub enum Sex { Male, Female }
+
+    pub struct DonorCard {
+        pub id: String,
+        pub family: String,
+        pub given: String,
+        pub patronymic: Option<String>,
+        pub birth_date: String,
+        pub sex: Sex,
+        /// Full years today.
+        pub age: u32,
+        pub iin: String,
+        pub iin_valid: bool,
+        pub donor_number: Option<String>,
+        pub deferrals: Vec<Deferral>,
+        pub blood: Option<BloodGroup>,
+        /// The values that disagree, safer one first; empty when there is one value or none.
+        pub blood_conflict: Vec<BloodGroup>,
+        /// Latest first.
+        pub donations: Vec<Donation>,
+        /// When this look was recorded.
+        pub logged_at: String,
+        /// When these data were last brought up to date.
+        pub as_of: String,
+    }
+}

@@ -1,0 +1,151 @@
+// Made from src-tauri/src/view.rs. Do not edit: UPDATE_BINDINGS=1 cargo test -p infoblood bindings
+
+export type Lang = "kk" | "ru";
+
+export type AppError = { code: string, 
+/**
+ * Seconds until the same act may be tried again, where there is such a time.
+ */
+retry_after_seconds: number | null, };
+
+export type Site = { code: string, name_kk: string, name_ru: string, workstation: string, 
+/**
+ * IANA name; times are shown in this zone.
+ */
+time_zone: string, support_contact: string | null, };
+
+export type Connection = "unknown" | "online" | "offline";
+
+export type State = { screen: Screen, site: Site | null, connection: Connection, language: Lang, version: string, 
+/**
+ * Minutes without a touch before the workstation locks itself.
+ */
+idle_lock_minutes: number, 
+/**
+ * When patient data were last brought up to date.
+ */
+data_as_of: string | null, 
+/**
+ * Sealed items the server has not acknowledged yet.
+ */
+waiting: number, 
+/**
+ * True when a WebDriver drives the window.
+ */
+automation: boolean, };
+
+export type Screen = { "name": "blocked", error: AppError, } | { "name": "agreement", declined: boolean, has_people: boolean, } | { "name": "identify", document: DocumentFacts, evidence: Evidence, } | { "name": "registering", progress: Progress, } | { "name": "return", people: Array<PersonRow>, } | { "name": "unlocked", person: PersonFacts, };
+
+export type DocumentFacts = { version: number, 
+/**
+ * Lowercase hex.
+ */
+sha256: string, effective_from: string, };
+
+export type AgreementView = { facts: DocumentFacts, units: Array<Unit>, 
+/**
+ * True once somebody's acceptance stands on this workstation.
+ */
+accepted: boolean, };
+
+export type Unit = { id: number, kind: UnitKind, kk: Array<string>, ru: Array<string>, };
+
+export type UnitKind = "title" | "para" | "part" | "chapter" | "article" | "point";
+
+export type Evidence = { 
+/**
+ * Unix seconds.
+ */
+opened_at: number, visible_seconds: number, languages_shown: Array<Lang>, end_reached: Array<Lang>, };
+
+export type Progress = { stored_at: string, sent_at: string | null, receipt_verified_at: string | null, unlocked: boolean, attempts: number, next_attempt_at: string | null, error: AppError | null, login: string, person_id: string, 
+/**
+ * Leaf hash of the acceptance, lowercase hex.
+ */
+statement_id: string, signed_at: string, document: DocumentFacts, 
+/**
+ * Registered, but the keys are closed (the app was started again): sign in to go on.
+ */
+needs_passphrase: boolean, };
+
+export type PersonRow = { person_id: string, login: string, name: string | null, registered: boolean, offline_until: string | null, last_sign_in: string | null, };
+
+export type PersonFacts = { person_id: string, login: string, name: string, role: string, offline_until: string, receipt: ReceiptFacts, };
+
+export type ReceiptFacts = { 
+/**
+ * Leaf hash of the acceptance, lowercase hex.
+ */
+statement_id: string, registered_at: string, tree_size: number, leaf_index: number, };
+
+export type CodeCheck = { ok: boolean, 
+/**
+ * The code as it will be read, grouped.
+ */
+normalized: string, };
+
+export type PassphraseCheck = { 
+/**
+ * 0 (guessed at once) to 4 (strong).
+ */
+score: number, 
+/**
+ * Error codes, empty when the passphrase will be taken.
+ */
+errors: Array<string>, };
+
+export type SavedProof = { path: string, };
+
+export type DonorPage = { total: number, rows: Array<DonorRow>, 
+/**
+ * Give it back as `after` to get the next page.
+ */
+next: string | null, };
+
+export type DonorRow = { id: string, family: string, given: string, patronymic: string | null, birth_date: string, iin_last4: string, blood: BloodGroup | null, deferral: DeferralState, 
+/**
+ * How the spelling differed from what was typed, as «қ→к»; null when exact.
+ */
+matched: string | null, };
+
+export type DeferralState = "none" | "temporary" | "permanent";
+
+export type BloodGroup = { 
+/**
+ * `O`, `A`, `B` or `AB`.
+ */
+abo: "O" | "A" | "B" | "AB", rh: "+" | "-", kell: "+" | "-" | null, };
+
+export type DeferralKind = "temporary" | "permanent";
+
+export type Deferral = { kind: DeferralKind, reason_kk: string, reason_ru: string, from: string, until: string | null, days_left: number | null, by: string | null, rule: string | null, verified: boolean, };
+
+export type DonationKind = "whole-blood" | "plasma" | "platelets";
+
+export type DonationStatus = "completed" | "not-done";
+
+export type Donation = { date: string, din: string | null, din_check: string | null, kind: DonationKind, volume_ml: number | null, status: DonationStatus, };
+
+export type Sex = "male" | "female";
+
+export type DonorCard = { id: string, family: string, given: string, patronymic: string | null, birth_date: string, sex: Sex, 
+/**
+ * Full years today.
+ */
+age: number, iin: string, iin_valid: boolean, donor_number: string | null, deferrals: Array<Deferral>, blood: BloodGroup | null, 
+/**
+ * The values that disagree, safer one first; empty when there is one value or none.
+ */
+blood_conflict: Array<BloodGroup>, 
+/**
+ * Latest first.
+ */
+donations: Array<Donation>, 
+/**
+ * When this look was recorded.
+ */
+logged_at: string, 
+/**
+ * When these data were last brought up to date.
+ */
+as_of: string, };
