@@ -7,3 +7,12 @@
 pub mod cbor;
 pub mod cose;
 pub mod keys;
+
+// Keys, rights and the gate.
+pub mod audit;
+pub mod grant;
+pub mod key_set;
+pub mod profile;
+pub mod sealed;
+pub mod session;
+pub mod vault;

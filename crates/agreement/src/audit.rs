@@ -1,0 +1,215 @@
+//! Audit events: every look at a record and every refusal, signed by the device and chained.
+//!
+//! Payload {1: id (16), 2: sequence, 3: null or SHA-256 of the device's previous audit message, 4: time, 5: action,
+//! 6: person_id or null, 7: outcome, 8: reference or null, 9: reason code or null}.
+
+use sha2::{Digest, Sha256};
+
+use crate::cbor::{self, CborError, Fields, Limits, Value};
+use crate::cose::{self, CoseError, Header, Sign1, content_type};
+use crate::keys::{PublicKey, SigningKey, device_id, is_id};
+
+const DEVICE: &str = "urn:infoblood:device:";
+/// Longest reference or reason code in bytes.
+const MAX_TEXT: usize = 256;
+
+/// Why an audit event is refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AuditError {
+    #[error("the message is refused")]
+    Cose(#[from] CoseError),
+    #[error("the payload is malformed")]
+    Payload(#[from] CborError),
+    #[error("header and payload contradict each other or the device's key")]
+    Header,
+}
+
+impl AuditError {
+    /// Stable kebab-case code.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Cose(inner) => inner.code(),
+            Self::Payload(_) | Self::Header => "audit-malformed",
+        }
+    }
+}
+
+/// What was done or tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Action {
+    PatientRead,
+    PatientQuery,
+    AccessRefused,
+    SignIn,
+    SignInFailed,
+    Lock,
+}
+
+impl Action {
+    const ALL: [Self; 6] = [
+        Self::PatientRead,
+        Self::PatientQuery,
+        Self::AccessRefused,
+        Self::SignIn,
+        Self::SignInFailed,
+        Self::Lock,
+    ];
+
+    /// The name on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::PatientRead => "patient-read",
+            Self::PatientQuery => "patient-query",
+            Self::AccessRefused => "access-refused",
+            Self::SignIn => "sign-in",
+            Self::SignInFailed => "sign-in-failed",
+            Self::Lock => "lock",
+        }
+    }
+
+    /// The action of this name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|action| action.as_str() == name)
+    }
+}
+
+/// Whether it was allowed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    Permit,
+    Deny,
+}
+
+impl Outcome {
+    /// The name on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Permit => "permit",
+            Self::Deny => "deny",
+        }
+    }
+
+    /// The outcome of this name.
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Permit, Self::Deny]
+            .into_iter()
+            .find(|outcome| outcome.as_str() == name)
+    }
+}
+
+/// One event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditEvent {
+    /// Random, for idempotence.
+    pub id: [u8; 16],
+    /// Per device, from 1, without gaps.
+    pub sequence: u64,
+    /// [`message_hash`] of the device's previous audit message; `None` for the first.
+    pub previous: Option<[u8; 32]>,
+    /// Unix seconds by the workstation's clock.
+    pub time: i64,
+    pub action: Action,
+    /// 32 hex digits; `None` where nobody was identified.
+    pub person_id: Option<String>,
+    pub outcome: Outcome,
+    /// For example `Patient/d-…`; never a name, never an IIN.
+    pub reference: Option<String>,
+    /// Stable code of a refusal.
+    pub reason: Option<String>,
+}
+
+/// SHA-256 of a whole audit message: the next event's `previous`.
+pub fn message_hash(message: &[u8]) -> [u8; 32] {
+    Sha256::digest(message).into()
+}
+
+/// The device an audit message *claims* to come from: only for finding the key to verify it with.
+pub fn claimed_device(message: &[u8]) -> Result<String, AuditError> {
+    let parsed = Sign1::parse(message, &Limits::DEFAULT)?;
+    let iss = &parsed.unverified_header().iss;
+    iss.strip_prefix(DEVICE)
+        .filter(|id| is_id(id))
+        .map(str::to_owned)
+        .ok_or(AuditError::Header)
+}
+
+impl AuditEvent {
+    /// Signs the event with the device's key and returns the message.
+    ///
+    /// Fails with [`AuditError::Payload`] for an event that [`AuditEvent::verify`] would refuse.
+    pub fn sign(&self, device: &SigningKey) -> Result<Vec<u8>, AuditError> {
+        self.check()?;
+        let payload = cbor::encode(&Value::map([
+            (1, self.id.into()),
+            (2, self.sequence.into()),
+            (3, self.previous.into()),
+            (4, self.time.into()),
+            (5, self.action.as_str().into()),
+            (6, self.person_id.clone().into()),
+            (7, self.outcome.as_str().into()),
+            (8, self.reference.clone().into()),
+            (9, self.reason.clone().into()),
+        ]));
+        let iss = issuer(&PublicKey::of(device));
+        let header = Header::new(
+            content_type::AUDIT_EVENT,
+            device,
+            &iss,
+            &self.subject(),
+            self.time,
+        );
+        Ok(cose::sign(&header, &payload, device))
+    }
+
+    /// Verifies a message by this device.
+    pub fn verify(message: &[u8], device: &PublicKey) -> Result<Self, AuditError> {
+        let opened = cose::open(message, content_type::AUDIT_EVENT, device, &Limits::DEFAULT)?;
+        let mut fields = Fields::decode(&opened.payload, &Limits::DEFAULT)?;
+        let event = Self {
+            id: fields.array(1)?,
+            sequence: fields.uint(2)?,
+            previous: fields.nullable_array(3)?,
+            time: fields.int(4)?,
+            action: Action::parse(&fields.text(5)?).ok_or(CborError::Field(5))?,
+            person_id: fields.nullable_text(6)?,
+            outcome: Outcome::parse(&fields.text(7)?).ok_or(CborError::Field(7))?,
+            reference: fields.nullable_text(8)?,
+            reason: fields.nullable_text(9)?,
+        };
+        fields.end()?;
+        event.check()?;
+        let header = &opened.header;
+        if header.iss != issuer(device)
+            || header.sub != event.subject()
+            || header.iat != Some(event.time)
+        {
+            return Err(AuditError::Header);
+        }
+        Ok(event)
+    }
+
+    fn subject(&self) -> String {
+        format!("urn:infoblood:audit:{}", self.sequence)
+    }
+
+    fn check(&self) -> Result<(), AuditError> {
+        let field = |ok: bool, key| {
+            if ok {
+                Ok(())
+            } else {
+                Err(CborError::Field(key))
+            }
+        };
+        field(self.sequence > 0, 2)?;
+        field((self.sequence == 1) == self.previous.is_none(), 3)?;
+        field(self.person_id.as_deref().is_none_or(is_id), 6)?;
+        let short = |text: &Option<String>| text.as_ref().is_none_or(|t| t.len() <= MAX_TEXT);
+        field(short(&self.reference), 8)?;
+        field(short(&self.reason), 9)?;
+        Ok(())
+    }
+}
+
+fn issuer(device: &PublicKey) -> String {
+    format!("{DEVICE}{}", device_id(device.as_bytes()))
+}
