@@ -1,0 +1,63 @@
+//! `cargo xtask test`: every check and test, the quick ones first, the suites' own result lines last.
+
+use crate::process::{Outcome, cargo, collect, command, root, say, step, target};
+use crate::{setup, tools};
+
+/// Runs everything; the first failure ends it.
+pub(crate) fn run() -> Outcome {
+    setup::run(setup::For::Test)?;
+    step(
+        "cargo fmt --check",
+        &mut cargo(&["fmt", "--all", "--check"]),
+    )?;
+    for script in ["lint", "check"] {
+        interface(script)?;
+    }
+    let mut results = interface("test")?;
+
+    // One selection for building and testing: features unify once and nothing is built twice. The binaries that the
+    // tests of the real window start are part of it.
+    step(
+        "cargo build",
+        &mut cargo(&["build", "--workspace", "--all-targets"]),
+    )?;
+    let mut test = cargo(&["test", "--workspace", "--no-fail-fast"]);
+    results.extend(collect("cargo test", &mut test, |line| {
+        line.starts_with("test result:") || line.contains("... FAILED")
+    })?);
+    independent_verifier()?;
+    let clippy = [
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--",
+        "-D",
+        "warnings",
+    ];
+    step("cargo clippy", &mut cargo(&clippy))?;
+    let deny = ["--offline", "check", "bans", "licenses", "sources"];
+    step("cargo deny", &mut command(tools::cargo_deny()?, &deny))?;
+
+    say("\nAll checks passed. The suites' own lines:");
+    for line in &results {
+        say(line);
+    }
+    Ok(())
+}
+
+/// One npm script of the interface; returns the runner's closing lines.
+fn interface(script: &str) -> Outcome<Vec<String>> {
+    let mut npm = command("npm", &["run", "--silent", script]);
+    npm.current_dir(root().join("ui"));
+    collect(&format!("ui: {script}"), npm.env("NO_COLOR", "1"), |line| {
+        let words = line.trim_start();
+        words.starts_with("Tests ") || words.starts_with("Test Files ")
+    })
+}
+
+/// What the test of the real window exported, verified by a library that is not ours.
+fn independent_verifier() -> Outcome {
+    let evidence = target().join("e2e/tour");
+    let mut verify = command(tools::scitt_python()?, &["tests/e2e/independent.py"]);
+    step("independent SCITT verifier", verify.arg(evidence))
+}
