@@ -210,6 +210,11 @@ impl Sign1 {
         &self.raw
     }
 
+    /// Takes the message's bytes as received.
+    pub fn into_raw(self) -> Vec<u8> {
+        self.raw
+    }
+
     /// The protected header, unverified until the signature is checked.
     pub fn unverified_header(&self) -> &Header {
         &self.header

@@ -6,7 +6,13 @@
 // Messages, their log and the document.
 pub mod cbor;
 pub mod cose;
+pub mod document;
+pub mod enrolment_code;
 pub mod keys;
+pub mod log;
+pub mod receipt;
+pub mod statement;
+pub mod transparent;
 
 // Keys, rights and the gate.
 pub mod audit;
