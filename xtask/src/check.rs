@@ -35,7 +35,7 @@ pub(crate) fn run() -> Outcome {
         "warnings",
     ];
     step("cargo clippy", &mut cargo(&clippy))?;
-    let deny = ["--offline", "check", "bans", "licenses", "sources"];
+    let deny = ["check", "bans", "licenses", "sources"];
     step("cargo deny", &mut command(tools::cargo_deny()?, &deny))?;
 
     say("\nAll checks passed. The suites' own lines:");

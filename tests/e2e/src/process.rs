@@ -1,0 +1,151 @@
+//! Processes that end with the value that started them.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::Result;
+
+/// How long a process may take to say that it is ready.
+const READY: Duration = Duration::from_mins(1);
+
+/// A started process; dropping it kills it by its id.
+#[derive(Debug)]
+pub struct Running {
+    child: Child,
+}
+
+impl Running {
+    /// Starts the program; what it says on stderr goes to `log` (appended).
+    pub fn start(command: &mut Command, log: &Path) -> Result<Self> {
+        let program = PathBuf::from(command.get_program());
+        let file = File::options().create(true).append(true).open(log)?;
+        command.stderr(file);
+        let child = command
+            .spawn()
+            .map_err(|error| format!("{}: {error}", program.display()))?;
+        Ok(Self { child })
+    }
+
+    /// Starts the program and returns the first line of its stdout that `wanted` turns into something.
+    pub fn start_until<T: Send + 'static>(
+        command: &mut Command,
+        log: &Path,
+        wanted: impl Fn(&str) -> Option<T> + Send + 'static,
+    ) -> Result<(Self, T)> {
+        command.stdout(Stdio::piped());
+        let mut running = Self::start(command, log)?;
+        let (sender, receiver) = mpsc::channel();
+        let output = running.child.stdout.take().ok_or("no stdout")?;
+        thread::spawn(move || {
+            // Read to the end, so that the program never meets a closed or full pipe.
+            for line in BufReader::new(output)
+                .lines()
+                .map_while(std::result::Result::ok)
+            {
+                if let Some(found) = wanted(&line) {
+                    let _ = sender.send(found);
+                }
+            }
+        });
+        match receiver.recv_timeout(READY) {
+            Ok(found) => Ok((running, found)),
+            Err(_) => Err(format!(
+                "{} said nothing of being ready; see {}",
+                command.get_program().display(),
+                log.display()
+            )
+            .into()),
+        }
+    }
+
+    /// The process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The child's own handle, to write to its stdin.
+    pub fn child(&mut self) -> &mut Child {
+        &mut self.child
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Kills the process as a power cut would: no handler of its runs.
+pub fn kill(id: u32) -> Result {
+    let status = Command::new("kill")
+        .args(["-KILL", &id.to_string()])
+        .status()?;
+    if status.success() {
+        Ok(())
+    } else {
+        Err(format!("kill {id}: {status}").into())
+    }
+}
+
+/// Whether the process is still there (a zombie is not).
+pub fn alive(id: u32) -> bool {
+    std::fs::read_to_string(format!("/proc/{id}/stat")).is_ok_and(|stat| {
+        !stat
+            .rsplit(')')
+            .next()
+            .unwrap_or_default()
+            .trim_start()
+            .starts_with('Z')
+    })
+}
+
+/// The processes whose executable is `program` and whose command line names `argument`.
+pub fn find(program: &Path, argument: &Path) -> Vec<u32> {
+    let wanted = argument.as_os_str().as_encoded_bytes();
+    let ids = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    ids.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok())
+        .filter(|id| {
+            std::fs::read_link(format!("/proc/{id}/exe")).is_ok_and(|exe| exe == program)
+                && std::fs::read(format!("/proc/{id}/cmdline"))
+                    .is_ok_and(|line| line.split(|byte| *byte == 0).any(|part| part == wanted))
+                && alive(*id)
+        })
+        .collect()
+}
+
+/// Tries again until `ready` gives something, or says what was waited for.
+pub fn wait_for<T>(what: &str, limit: Duration, mut ready: impl FnMut() -> Option<T>) -> Result<T> {
+    let started = Instant::now();
+    loop {
+        if let Some(found) = ready() {
+            return Ok(found);
+        }
+        if started.elapsed() > limit {
+            return Err(format!("waited {} s for {what}", limit.as_secs()).into());
+        }
+        thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// A program of this workspace: beside the running one, or one folder up (tests run from `deps`).
+pub fn binary(name: &str) -> Result<PathBuf> {
+    let own = std::env::current_exe()?;
+    own.ancestors()
+        .skip(1)
+        .take(2)
+        .map(|folder| folder.join(name))
+        .find(|path| path.is_file())
+        .ok_or_else(|| {
+            format!(
+                "{name} is not built beside {}: cargo build --workspace --all-targets",
+                own.display()
+            )
+            .into()
+        })
+}

@@ -1,0 +1,305 @@
+//! The real window under a WebDriver: each launch has a WebDriver of its own, because a killed app takes its session along.
+
+use std::fs;
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use fantoccini::elements::Element;
+use fantoccini::error::CmdError;
+use fantoccini::{Client, ClientBuilder, Locator};
+use hyper_util::client::legacy::connect::HttpConnector;
+use serde_json::{Value, json};
+
+use crate::desktop::Desktop;
+use crate::process::{Running, alive, binary, find, kill, wait_for};
+use crate::{Error, Result};
+
+/// How long a step of the window may take. Generous: two cores, an unoptimised build, Argon2id.
+pub const STEP: Duration = Duration::from_mins(1);
+
+/// Both languages of the interface, in the order in which pictures are taken.
+pub const LANGUAGES: [&str; 2] = ["kk", "ru"];
+
+/// The window's size for pictures, in pixels (that of the mockups).
+const SIZE: (u32, u32) = (1366, 768);
+
+/// A launched app.
+#[derive(Debug)]
+pub struct Window {
+    client: Client,
+    program: PathBuf,
+    data_dir: PathBuf,
+    _driver: Running,
+}
+
+impl Window {
+    /// Starts the app through a WebDriver.
+    pub async fn launch(desktop: &Desktop, data_dir: &Path, profile: &Path) -> Result<Self> {
+        let program = binary("infoblood")?.canonicalize()?;
+        let port = free_port()?;
+        let mut command = desktop.command("WebKitWebDriver");
+        command
+            .arg(format!("--port={port}"))
+            .arg("--host=127.0.0.1")
+            .env("TAURI_WEBVIEW_AUTOMATION", "true")
+            .stdout(
+                fs::File::options()
+                    .create(true)
+                    .append(true)
+                    .open(desktop.log("driver.log"))?,
+            );
+        let driver = Running::start(&mut command, &desktop.log("app.log"))?;
+        wait_for("the WebDriver", Duration::from_secs(20), || {
+            TcpStream::connect((Ipv4Addr::LOCALHOST, port)).ok()
+        })?;
+        let options = json!({
+            "binary": program,
+            "args": ["--data-dir", data_dir, "--site-profile", profile],
+        });
+        let mut capabilities = serde_json::Map::new();
+        capabilities.insert("webkitgtk:browserOptions".to_owned(), options);
+        let connecting = async {
+            ClientBuilder::new(HttpConnector::new())
+                .capabilities(capabilities)
+                .connect(&format!("http://127.0.0.1:{port}"))
+                .await
+        };
+        let client = tokio::time::timeout(STEP, connecting).await.map_err(|_| {
+            format!(
+                "the app did not open its window; see {}",
+                desktop.log("app.log").display()
+            )
+        })??;
+        let window = Self {
+            client,
+            program,
+            data_dir: data_dir.to_owned(),
+            _driver: driver,
+        };
+        // Without a window manager the size is a wish.
+        let _ = window.client.set_window_size(SIZE.0, SIZE.1).await;
+        Ok(window)
+    }
+
+    /// The app's process ids (its own, not those of WebKit's helpers).
+    pub fn processes(&self) -> Vec<u32> {
+        find(&self.program, &self.data_dir)
+    }
+
+    /// Kills the app at once, as a power cut would.
+    pub fn kill(self) -> Result {
+        for id in self.processes() {
+            kill(id)?;
+        }
+        Ok(())
+    }
+
+    /// Closes the window and waits until the app has ended.
+    pub async fn close(self) -> Result {
+        let processes = self.processes();
+        let _ = tokio::time::timeout(Duration::from_secs(10), self.client.clone().close()).await;
+        let ended = wait_for("the app's end", Duration::from_secs(10), || {
+            processes.iter().all(|id| !alive(*id)).then_some(())
+        });
+        if ended.is_err() {
+            for id in processes.into_iter().filter(|id| alive(*id)) {
+                kill(id)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until the person has closed the window.
+    pub async fn closed_by_person(&self) {
+        while !self.processes().is_empty() {
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+    }
+
+    /// The first visible element with this test id, if there is one now.
+    pub async fn find(&self, id: &str) -> Option<Element> {
+        self.find_css(&format!("[data-testid='{id}']")).await
+    }
+
+    /// The first visible element that matches, if there is one now.
+    pub async fn find_css(&self, css: &str) -> Option<Element> {
+        for element in self.client.find_all(Locator::Css(css)).await.ok()? {
+            if element.is_displayed().await.unwrap_or(false) {
+                return Some(element);
+            }
+        }
+        None
+    }
+
+    /// Waits for a visible element with this test id.
+    pub async fn wait(&self, id: &str) -> Result<Element> {
+        self.wait_any(&[id], STEP).await.map(|(_, element)| element)
+    }
+
+    /// Waits for whichever of these comes first.
+    pub async fn wait_any<'id>(
+        &self,
+        ids: &[&'id str],
+        limit: Duration,
+    ) -> Result<(&'id str, Element)> {
+        let started = Instant::now();
+        loop {
+            for id in ids {
+                if let Some(element) = self.find(id).await {
+                    return Ok((id, element));
+                }
+            }
+            if started.elapsed() > limit {
+                let page = self.words().await;
+                return Err(format!(
+                    "waited {} s for {ids:?}; the window shows:\n{page}",
+                    limit.as_secs()
+                )
+                .into());
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    /// Waits until nothing visible has this test id.
+    pub async fn wait_gone(&self, id: &str) -> Result {
+        let started = Instant::now();
+        while self.find(id).await.is_some() {
+            if started.elapsed() > STEP {
+                return Err(
+                    format!("{id} did not go; the window shows:\n{}", self.words().await).into(),
+                );
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        Ok(())
+    }
+
+    /// Clicks the element with this test id, as soon as it is there, enabled and reachable.
+    pub async fn click(&self, id: &str) -> Result {
+        self.click_css(&format!("[data-testid='{id}']")).await
+    }
+
+    /// Clicks the first visible element that matches, as soon as it is enabled and reachable.
+    pub async fn click_css(&self, css: &str) -> Result {
+        let started = Instant::now();
+        loop {
+            let outcome = match self.find_css(css).await {
+                Some(element) if element.is_enabled().await.unwrap_or(false) => {
+                    element.click().await
+                }
+                Some(_) => Err(CmdError::NotW3C("disabled".into())),
+                None => Err(CmdError::NotW3C("absent".into())),
+            };
+            match outcome {
+                Ok(()) => return Ok(()),
+                Err(error) if started.elapsed() > STEP => {
+                    return Err(format!(
+                        "click {css}: {error}; the window shows:\n{}",
+                        self.words().await
+                    )
+                    .into());
+                }
+                // It may be moving, covered or about to be drawn anew.
+                Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+            }
+        }
+    }
+
+    /// Types into the field with this test id, in place of what it holds. The test id may stand on the field or around it.
+    pub async fn fill(&self, id: &str, text: &str) -> Result {
+        self.wait(id).await?;
+        let css = format!(
+            "input[data-testid='{id}'], textarea[data-testid='{id}'], [data-testid='{id}'] input"
+        );
+        let field = self
+            .find_css(&css)
+            .await
+            .ok_or_else(|| format!("{id}: no field"))?;
+        field.clear().await?;
+        field.send_keys(text).await?;
+        Ok(())
+    }
+
+    /// Runs JavaScript in the page.
+    pub async fn script(&self, script: &str, arguments: Vec<Value>) -> Result<Value> {
+        Ok(self.client.execute(script, arguments).await?)
+    }
+
+    /// What the page shows, as text, for messages.
+    pub async fn words(&self) -> String {
+        let words = self
+            .script(
+                "return document.body ? document.body.innerText : ''",
+                Vec::new(),
+            )
+            .await;
+        words
+            .ok()
+            .and_then(|text| text.as_str().map(str::to_owned))
+            .unwrap_or_default()
+    }
+
+    /// The code of the error on the screen, if one is shown.
+    pub async fn error_code(&self) -> Option<String> {
+        self.find("error").await?.attr("data-code").await.ok()?
+    }
+
+    /// Scrolls the agreement to its end, as a person does: in steps, so that the page sees it happen.
+    pub async fn scroll_to_end(&self) -> Result {
+        self.script(SCROLL, Vec::new()).await?;
+        Ok(())
+    }
+
+    /// Switches the interface to a language and waits until the page says so.
+    pub async fn language(&self, language: &str) -> Result {
+        let shown = "return document.documentElement.lang";
+        if self.script(shown, Vec::new()).await?.as_str() == Some(language) {
+            return Ok(());
+        }
+        self.click(&format!("lang-{language}")).await?;
+        let started = Instant::now();
+        while self.script(shown, Vec::new()).await?.as_str() != Some(language) {
+            if started.elapsed() > STEP {
+                return Err(format!("the page did not switch to {language}").into());
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        Ok(())
+    }
+
+    /// Takes `NAME.kk.png` and `NAME.ru.png` of the whole window.
+    pub async fn picture(&self, folder: &Path, name: &str) -> Result {
+        for language in LANGUAGES {
+            self.language(language).await?;
+            // Two frames: the text, then what is laid out after it.
+            tokio::time::sleep(Duration::from_millis(250)).await;
+            let picture = self.client.screenshot().await.map_err(|error| -> Error {
+                format!("picture {name}.{language}: {error}").into()
+            })?;
+            fs::write(folder.join(format!("{name}.{language}.png")), picture)?;
+        }
+        Ok(())
+    }
+}
+
+/// Moves everything that scrolls around the agreement down to its end, in a few steps.
+const SCROLL: &str = r#"
+const start = document.querySelector("[data-testid='agreement-kk']") ?? document.querySelector("[data-testid='agreement-ru']");
+const scrolling = [document.scrollingElement];
+for (let at = start; at; at = at.parentElement) {
+  if (at.scrollHeight > at.clientHeight + 1) scrolling.push(at);
+}
+for (const one of scrolling) {
+  for (let step = 1; step <= 10; step += 1) one.scrollTop = one.scrollHeight * step / 10;
+  one.dispatchEvent(new Event("scroll"));
+}
+"#;
+
+/// A port that was free a moment ago; WebKitWebDriver cannot be asked which one it took.
+fn free_port() -> Result<u16> {
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?
+        .local_addr()?
+        .port())
+}
