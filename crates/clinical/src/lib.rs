@@ -1,1 +1,26 @@
+//! Clinical facts of the blood service, pure: no I/O, no clock, no randomness of its own.
+//!
+//! What the other crates use:
+//!
+//! - [`fhir::Record::parse_line`]: one NDJSON line (at most [`fhir::MAX_LINE`] bytes) to a typed [`fhir::Resource`] beside the
+//!   verbatim JSON; errors carry `code()`: `fhir-broken`, `fhir-too-large`, `fhir-unknown-type`. [`fhir::Resource`] answers
+//!   `resource_type()`, `id()`, `donor_id()` (the person it is about), `site()` and `is_safety()` (which change stream).
+//!   [`fhir::Resource::to_line`] writes one line.
+//! - [`synthetic::donors`]: reproducible synthetic donors as a streaming iterator; each item has its site and its resources.
+//! - [`donor::Summary`] and [`donor::Facts`]: what a list row and a donor card show, assembled from resources.
+//! - [`names`]: [`names::search_key`] (what a search index stores), [`names::Query`] (what a person typed),
+//!   [`names::Query::compare`] (exact? how did the spelling differ?) and [`names::Sorter`] (a Kazakh sort key as bytes).
+//! - [`iin`], [`isbt128`], [`blood`], [`keyboard`], [`rules`]: the number, codes and rule data these need.
+//!
+//! Dates are [`jiff::civil::Date`]; «today» is always a parameter. Nothing here puts personal data in an error or in `Debug`
+//! of a number that identifies a person.
 
+pub mod blood;
+pub mod donor;
+pub mod fhir;
+pub mod iin;
+pub mod isbt128;
+pub mod keyboard;
+pub mod names;
+pub mod rules;
+pub mod synthetic;

@@ -1,0 +1,432 @@
+//! What a list row and a donor card show, assembled from FHIR resources at a given day.
+//!
+//! Nothing is merged silently: deferrals that have not ended all count, and a disagreement on the blood group shows the safer
+//! value beside every determination ([`crate::blood::Determined`]).
+
+use std::collections::HashMap;
+
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+use unicode_normalization::UnicodeNormalization as _;
+
+use crate::{
+    blood::{BloodGroup, Determined},
+    fhir::{FhirDate, Flag, Identifier, Patient, Procedure, Resource, Specimen, system},
+    iin::{Iin, Sex},
+    isbt128::Din,
+    rules::Rules,
+};
+
+/// Whether the person may donate, as far as deferrals go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DeferralState {
+    None,
+    Temporary,
+    Permanent,
+}
+
+/// Kind of one deferral.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DeferralKind {
+    Temporary,
+    Permanent,
+}
+
+/// A deferral that has not ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deferral {
+    pub kind: DeferralKind,
+    pub reason_kk: String,
+    pub reason_ru: String,
+    /// First day, `YYYY-MM-DD`.
+    pub from: String,
+    /// Last day, `YYYY-MM-DD`; absent if permanent.
+    pub until: Option<String>,
+    /// Days from today to the last day; 0 on the last day.
+    pub days_left: Option<i32>,
+    /// Who deferred.
+    pub by: Option<String>,
+    /// The order that the rule comes from.
+    pub rule: Option<String>,
+    /// Whether that rule is confirmed.
+    pub verified: bool,
+}
+
+/// Kind of a donation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DonationKind {
+    WholeBlood,
+    Plasma,
+    Platelets,
+}
+
+impl DonationKind {
+    /// The code in `Procedure.code`.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::WholeBlood => "whole-blood",
+            Self::Plasma => "plasma",
+            Self::Platelets => "platelets",
+        }
+    }
+
+    fn from_code(code: &str) -> Option<Self> {
+        [Self::WholeBlood, Self::Plasma, Self::Platelets]
+            .into_iter()
+            .find(|k| k.code() == code)
+    }
+}
+
+/// How a donation ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DonationStatus {
+    Completed,
+    NotDone,
+}
+
+/// A donation of the past.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Donation {
+    /// `YYYY-MM-DD`, or less where less is known.
+    pub date: String,
+    /// Thirteen characters, only if they form a donation number.
+    pub din: Option<String>,
+    /// Its check character.
+    pub din_check: Option<String>,
+    pub kind: DonationKind,
+    pub volume_ml: Option<u32>,
+    pub status: DonationStatus,
+}
+
+/// Everything a card shows about a donor, as of one day.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Facts {
+    pub id: String,
+    pub family: String,
+    pub given: String,
+    pub patronymic: Option<String>,
+    /// `YYYY-MM-DD`.
+    pub birth_date: String,
+    pub sex: Sex,
+    /// Completed years.
+    pub age: i16,
+    /// As recorded; empty if there is none.
+    pub iin: String,
+    /// Twelve digits with a right check digit.
+    pub iin_valid: bool,
+    pub donor_number: Option<String>,
+    /// Permanent first, then those that last longest.
+    pub deferrals: Vec<Deferral>,
+    pub blood: Option<BloodGroup>,
+    /// Every determination if they disagree.
+    pub blood_conflict: Vec<BloodGroup>,
+    /// Latest first.
+    pub donations: Vec<Donation>,
+}
+
+/// What a list keeps about a donor apart from the resources; independent of the day.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Summary {
+    pub id: String,
+    pub family: String,
+    pub given: String,
+    pub patronymic: Option<String>,
+    /// `YYYY-MM-DD`.
+    pub birth_date: String,
+    /// As recorded; empty if there is none.
+    pub iin: String,
+    pub donor_number: Option<String>,
+    pub blood: Option<BloodGroup>,
+    /// Some deferral has no end.
+    pub permanent: bool,
+    /// Last day of the longest temporary deferral, past ones included.
+    pub deferred_until: Option<Date>,
+}
+
+/// No card can be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum DonorError {
+    #[error("there is no such person among the resources")]
+    Missing,
+    #[error("the person's record lacks what the profile demands")]
+    Incomplete,
+}
+
+impl DonorError {
+    /// Stable kebab-case code.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Missing => "donor-missing",
+            Self::Incomplete => "donor-incomplete",
+        }
+    }
+}
+
+impl Summary {
+    /// Reads the donor `id` from resources; those about other people are ignored.
+    pub fn assemble(id: &str, resources: &[Resource]) -> Result<Self, DonorError> {
+        let person = Person::find(id, resources)?;
+        let ends: Vec<Option<Date>> = flags(id, resources).map(end_of).collect();
+        Ok(Self {
+            id: id.to_owned(),
+            family: person.family,
+            given: person.given,
+            patronymic: person.patronymic,
+            birth_date: person.birth.to_string(),
+            iin: person.iin,
+            donor_number: person.donor_number,
+            blood: determined(id, resources).group,
+            permanent: ends.contains(&None),
+            deferred_until: ends.into_iter().flatten().max(),
+        })
+    }
+
+    /// The state on a day; the last day of a deferral still counts.
+    pub fn deferral(&self, today: Date) -> DeferralState {
+        if self.permanent {
+            DeferralState::Permanent
+        } else if self.deferred_until.is_some_and(|until| until >= today) {
+            DeferralState::Temporary
+        } else {
+            DeferralState::None
+        }
+    }
+
+    /// Last four characters of the IIN.
+    pub fn iin_last4(&self) -> &str {
+        let start = self.iin.char_indices().rev().nth(3).map_or(0, |(at, _)| at);
+        &self.iin[start..]
+    }
+
+    /// The name in one text, for [`crate::names::search_key`] and [`crate::names::Query::compare`].
+    pub fn full_name(&self) -> String {
+        let parts = [
+            self.family.as_str(),
+            self.given.as_str(),
+            self.patronymic.as_deref().unwrap_or_default(),
+        ];
+        parts
+            .into_iter()
+            .filter(|p| !p.is_empty())
+            .collect::<Vec<_>>()
+            .join(" ")
+    }
+}
+
+impl Facts {
+    /// Reads the donor `id` from resources as of `today`; those about other people are ignored.
+    pub fn assemble(
+        id: &str,
+        resources: &[Resource],
+        today: Date,
+        rules: &Rules,
+    ) -> Result<Self, DonorError> {
+        let person = Person::find(id, resources)?;
+        let blood = determined(id, resources);
+        Ok(Self {
+            id: id.to_owned(),
+            family: person.family,
+            given: person.given,
+            patronymic: person.patronymic,
+            birth_date: person.birth.to_string(),
+            sex: person.sex,
+            age: age(person.birth, today),
+            iin_valid: Iin::parse(&person.iin).is_ok(),
+            iin: person.iin,
+            donor_number: person.donor_number,
+            deferrals: deferrals(id, resources, today, rules),
+            blood: blood.group,
+            blood_conflict: blood.conflict,
+            donations: donations(id, resources),
+        })
+    }
+}
+
+/// Completed years on a day; 0 before the birth. Born on 29 February, a person is a year older on 1 March of common years.
+pub fn age(birth: Date, today: Date) -> i16 {
+    let before_birthday = (today.month(), today.day()) < (birth.month(), birth.day());
+    (today.year() - birth.year() - i16::from(before_birthday)).max(0)
+}
+
+struct Person {
+    family: String,
+    given: String,
+    patronymic: Option<String>,
+    birth: Date,
+    sex: Sex,
+    iin: String,
+    donor_number: Option<String>,
+}
+
+impl Person {
+    fn find(id: &str, resources: &[Resource]) -> Result<Self, DonorError> {
+        let patient = resources.iter().find_map(|r| match r {
+            Resource::Patient(p) if p.id == id => Some(p),
+            _ => None,
+        });
+        Self::read(patient.ok_or(DonorError::Missing)?).ok_or(DonorError::Incomplete)
+    }
+
+    fn read(patient: &Patient) -> Option<Self> {
+        let name = patient.official_name()?;
+        let (given, patronymic) = name
+            .given
+            .split_first()
+            .map_or((String::new(), String::new()), |(first, rest)| {
+                (nfc(first), nfc(&rest.join(" ")))
+            });
+        Some(Self {
+            family: nfc(name.family.as_deref()?),
+            given,
+            patronymic: Some(patronymic).filter(|p| !p.is_empty()),
+            birth: FhirDate::parse(patient.birth_date.as_deref()?)?.day()?,
+            sex: patient.sex()?,
+            iin: Identifier::find(&patient.identifier, system::IIN)
+                .unwrap_or_default()
+                .to_owned(),
+            donor_number: Identifier::find(&patient.identifier, system::DONOR_NUMBER)
+                .map(ToOwned::to_owned),
+        })
+    }
+}
+
+fn nfc(text: &str) -> String {
+    text.trim().nfc().collect()
+}
+
+fn determined(id: &str, resources: &[Resource]) -> Determined {
+    let groups: Vec<BloodGroup> = resources
+        .iter()
+        .filter_map(|r| match r {
+            Resource::Observation(o) if o.subject.id_of("Patient") == Some(id) => o.blood_group(),
+            _ => None,
+        })
+        .collect();
+    Determined::from_groups(&groups)
+}
+
+/// Flags of a donor that count: active ones.
+fn flags<'a>(id: &'a str, resources: &'a [Resource]) -> impl Iterator<Item = &'a Flag> {
+    resources.iter().filter_map(move |r| match r {
+        Resource::Flag(f) if f.subject.id_of("Patient") == Some(id) && f.status == "active" => {
+            Some(f)
+        }
+        _ => None,
+    })
+}
+
+/// Last day a flag can mean; `None` is permanent. An unreadable end counts as none: the safer value.
+fn end_of(flag: &Flag) -> Option<Date> {
+    flag.period
+        .as_ref()?
+        .end
+        .as_deref()
+        .and_then(FhirDate::parse)
+        .map(|end| end.last)
+}
+
+fn deferrals(id: &str, resources: &[Resource], today: Date, rules: &Rules) -> Vec<Deferral> {
+    let mut found: Vec<(Option<Date>, Deferral)> = flags(id, resources)
+        .map(|flag| (end_of(flag), flag))
+        .filter(|(end, _)| end.is_none_or(|end| end >= today))
+        .map(|(end, flag)| (end, deferral(flag, end, today, rules)))
+        .collect();
+    // No end first, then the latest end.
+    found.sort_by_key(|(end, d)| (end.is_some(), end.map(std::cmp::Reverse), d.from.clone()));
+    found.into_iter().map(|(_, deferral)| deferral).collect()
+}
+
+fn deferral(flag: &Flag, end: Option<Date>, today: Date, rules: &Rules) -> Deferral {
+    let rule = flag
+        .code
+        .code_in(system::DEFERRAL)
+        .and_then(|code| rules.deferral(code));
+    let fallback = || {
+        let display = flag
+            .code
+            .coding
+            .iter()
+            .find_map(|c| c.display.clone().or_else(|| c.code.clone()));
+        flag.code.text.clone().or(display).unwrap_or_default()
+    };
+    let start = flag
+        .period
+        .as_ref()
+        .and_then(|p| p.start.as_deref())
+        .and_then(FhirDate::parse);
+    let reason = |language: &str, of_rule: Option<&String>| {
+        flag.code
+            .text_in(language)
+            .map(ToOwned::to_owned)
+            .or_else(|| of_rule.cloned())
+    };
+    Deferral {
+        kind: if end.is_some() {
+            DeferralKind::Temporary
+        } else {
+            DeferralKind::Permanent
+        },
+        // The text itself is Kazakh where it has a Russian translation.
+        reason_kk: match (&flag.code.text, flag.code.text_in("ru")) {
+            (Some(text), Some(_)) => text.clone(),
+            _ => reason("kk", rule.map(|r| &r.kk)).unwrap_or_else(fallback),
+        },
+        reason_ru: reason("ru", rule.map(|r| &r.ru)).unwrap_or_else(fallback),
+        from: start.map(|s| s.first.to_string()).unwrap_or_default(),
+        until: end.map(|e| e.to_string()),
+        days_left: end
+            .and_then(|e| today.until(e).ok())
+            .map(|span| span.get_days()),
+        by: flag.author.as_ref().and_then(|a| a.display.clone()),
+        rule: rule.map(|r| r.source.clone()),
+        verified: rule.is_some() && rules.verified,
+    }
+}
+
+fn donations(id: &str, resources: &[Resource]) -> Vec<Donation> {
+    let volumes: HashMap<&str, u32> = resources
+        .iter()
+        .filter_map(|r| match r {
+            Resource::Specimen(s) => Some((s.procedure_id()?, Specimen::volume_ml(s)?)),
+            _ => None,
+        })
+        .collect();
+    let mut found: Vec<(&str, Donation)> = resources
+        .iter()
+        .filter_map(|r| match r {
+            Resource::Procedure(p) if p.subject.id_of("Patient") == Some(id) => Some((
+                p.occurred()?,
+                donation(p, volumes.get(p.id.as_str()).copied())?,
+            )),
+            _ => None,
+        })
+        .collect();
+    found.sort_by(|(a, _), (b, _)| b.cmp(a));
+    found.into_iter().map(|(_, donation)| donation).collect()
+}
+
+fn donation(procedure: &Procedure, volume_ml: Option<u32>) -> Option<Donation> {
+    let status = match procedure.status.as_str() {
+        "completed" => DonationStatus::Completed,
+        "not-done" => DonationStatus::NotDone,
+        _ => return None,
+    };
+    let kind = DonationKind::from_code(procedure.code.as_ref()?.code_in(system::DONATION)?)?;
+    let occurred = procedure.occurred()?;
+    let din = Identifier::find(&procedure.identifier, system::DIN).and_then(|d| Din::parse(d).ok());
+    Some(Donation {
+        date: occurred.split('T').next().unwrap_or(occurred).to_owned(),
+        din_check: din.map(|d| d.check_char().to_string()),
+        din: din.map(|d| d.to_string()),
+        kind,
+        volume_ml: volume_ml.filter(|_| status == DonationStatus::Completed),
+        status,
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,289 @@
+//! FHIR datatypes, each with the elements this product reads or writes.
+
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+
+/// A FHIR `date` or `dateTime` of any precision, read as the days it can mean.
+///
+/// A time of day and its offset are accepted and ignored: the date counts as written, in the place where it was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FhirDate {
+    /// First possible day.
+    pub first: Date,
+    /// Last possible day; the same for a full date.
+    pub last: Date,
+}
+
+impl FhirDate {
+    /// `YYYY`, `YYYY-MM`, `YYYY-MM-DD` or a date with a time.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (date, time) = text
+            .split_once('T')
+            .map_or((text, None), |(d, t)| (d, Some(t)));
+        if !date.bytes().all(|b| b.is_ascii_digit() || b == b'-') {
+            return None;
+        }
+        if let Some(time) = time {
+            let plausible = time.len() >= 8
+                && time
+                    .bytes()
+                    .all(|b| b.is_ascii_digit() || b":.+-Z".contains(&b));
+            if date.len() != 10 || !plausible {
+                return None;
+            }
+            text.parse::<jiff::Timestamp>().ok()?;
+        }
+        match date.len() {
+            4 => {
+                let year = date.parse().ok()?;
+                Some(Self {
+                    first: Date::new(year, 1, 1).ok()?,
+                    last: Date::new(year, 12, 31).ok()?,
+                })
+            }
+            7 => {
+                let first: Date = format!("{date}-01").parse().ok()?;
+                Some(Self {
+                    first,
+                    last: first.last_of_month(),
+                })
+            }
+            10 => date.parse().ok().map(|day| Self {
+                first: day,
+                last: day,
+            }),
+            _ => None,
+        }
+    }
+
+    /// The day, if the precision is a full date.
+    pub fn day(&self) -> Option<Date> {
+        (self.first == self.last).then_some(self.first)
+    }
+}
+
+/// `Meta`: only tags.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Meta {
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tag: Vec<Coding>,
+}
+
+/// An `Extension` with the value types used here.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Extension {
+    pub url: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub value_code: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub value_string: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub extension: Vec<Extension>,
+}
+
+impl Extension {
+    const TRANSLATION: &str = "http://hl7.org/fhir/StructureDefinition/translation";
+
+    /// HL7's translation extension.
+    pub fn translation(language: &str, content: &str) -> Self {
+        Self {
+            url: Self::TRANSLATION.to_owned(),
+            extension: vec![
+                Self {
+                    url: "lang".to_owned(),
+                    value_code: Some(language.to_owned()),
+                    ..Self::default()
+                },
+                Self {
+                    url: "content".to_owned(),
+                    value_string: Some(content.to_owned()),
+                    ..Self::default()
+                },
+            ],
+            ..Self::default()
+        }
+    }
+
+    fn translated(&self, language: &str) -> Option<&str> {
+        let part = |url| self.extension.iter().find(|e| e.url == url);
+        (self.url == Self::TRANSLATION && part("lang")?.value_code.as_deref()? == language)
+            .then(|| part("content")?.value_string.as_deref())
+            .flatten()
+    }
+}
+
+/// The part of a primitive that stands under its name with `_`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Element {
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub extension: Vec<Extension>,
+}
+
+/// `Coding`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Coding {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub system: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub display: Option<String>,
+}
+
+impl Coding {
+    /// A coding without a display.
+    pub fn new(system: &str, code: &str) -> Self {
+        Self {
+            system: Some(system.to_owned()),
+            code: Some(code.to_owned()),
+            display: None,
+        }
+    }
+}
+
+/// `CodeableConcept`; `_text` may hold translations.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct CodeableConcept {
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub coding: Vec<Coding>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    #[serde(rename = "_text", skip_serializing_if = "Option::is_none")]
+    pub text_element: Option<Element>,
+}
+
+impl CodeableConcept {
+    /// One coding.
+    pub fn of(system: &str, code: &str) -> Self {
+        Self {
+            coding: vec![Coding::new(system, code)],
+            ..Self::default()
+        }
+    }
+
+    /// With a Kazakh text and its Russian translation.
+    #[must_use]
+    pub fn with_text(mut self, kk: &str, ru: &str) -> Self {
+        self.text = Some(kk.to_owned());
+        self.text_element = Some(Element {
+            extension: vec![Extension::translation("ru", ru)],
+        });
+        self
+    }
+
+    /// The code in one system.
+    pub fn code_in(&self, system: &str) -> Option<&str> {
+        self.coding
+            .iter()
+            .find(|c| c.system.as_deref() == Some(system))?
+            .code
+            .as_deref()
+    }
+
+    /// The text translated into a language.
+    pub fn text_in(&self, language: &str) -> Option<&str> {
+        self.text_element
+            .as_ref()?
+            .extension
+            .iter()
+            .find_map(|e| e.translated(language))
+    }
+}
+
+/// `Identifier`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Identifier {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub system: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub value: Option<String>,
+}
+
+impl Identifier {
+    /// A value in a system.
+    pub fn new(system: &str, value: impl Into<String>) -> Self {
+        Self {
+            system: Some(system.to_owned()),
+            value: Some(value.into()),
+        }
+    }
+
+    /// The first value of a system in a list.
+    pub fn find<'a>(list: &'a [Self], system: &str) -> Option<&'a str> {
+        list.iter()
+            .find(|i| i.system.as_deref() == Some(system))?
+            .value
+            .as_deref()
+    }
+}
+
+/// `Reference`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Reference {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub display: Option<String>,
+}
+
+impl Reference {
+    /// `Type/id`.
+    pub fn to(resource_type: &str, id: &str) -> Self {
+        Self {
+            reference: Some(format!("{resource_type}/{id}")),
+            display: None,
+        }
+    }
+
+    /// Only words, for somebody without a record here.
+    pub fn words(display: &str) -> Self {
+        Self {
+            reference: None,
+            display: Some(display.to_owned()),
+        }
+    }
+
+    /// The id, if this is a relative reference to that type.
+    pub fn id_of(&self, resource_type: &str) -> Option<&str> {
+        let id = self
+            .reference
+            .as_deref()?
+            .strip_prefix(resource_type)?
+            .strip_prefix('/')?;
+        super::is_id(id).then_some(id)
+    }
+}
+
+/// `Period`; no end means it goes on.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Period {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub start: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub end: Option<String>,
+}
+
+/// `Quantity`.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Quantity {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub value: Option<serde_json::Number>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unit: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub system: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+}
+
+/// `HumanName`; the first given name, then the patronymic.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct HumanName {
+    #[serde(rename = "use", skip_serializing_if = "Option::is_none")]
+    pub use_: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub family: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub given: Vec<String>,
+}
