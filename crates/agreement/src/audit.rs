@@ -213,3 +213,6 @@ impl AuditEvent {
 fn issuer(device: &PublicKey) -> String {
     format!("{DEVICE}{}", device_id(device.as_bytes()))
 }
+
+#[cfg(test)]
+mod tests;

@@ -188,6 +188,7 @@ pub struct VerifiedGrant {
     terms: Terms,
     enc: [u8; 32],
     sealed_share: Vec<u8>,
+    issuer: String,
     bytes: Vec<u8>,
 }
 
@@ -205,7 +206,7 @@ impl VerifiedGrant {
             .signer(KeyUse::Grant, &header.kid, header.iat.unwrap_or_default())
             .ok_or(GrantError::Signer)?;
         let opened = cose::open(bytes, content_type::GRANT, &key, &Limits::DEFAULT)?;
-        let grant = Self::decode(&opened.payload, bytes)?;
+        let grant = Self::decode(&opened.payload, &opened.header.iss, bytes)?;
         let terms = &grant.terms;
         terms.check()?;
         if opened.header.iss != keys.issuer()
@@ -218,7 +219,7 @@ impl VerifiedGrant {
         Ok(grant)
     }
 
-    fn decode(payload: &[u8], bytes: &[u8]) -> Result<Self, GrantError> {
+    fn decode(payload: &[u8], issuer: &str, bytes: &[u8]) -> Result<Self, GrantError> {
         let mut fields = Fields::decode(payload, &Limits::DEFAULT)?;
         let grant = Self {
             terms: Terms {
@@ -235,6 +236,7 @@ impl VerifiedGrant {
             },
             enc: fields.array(9)?,
             sealed_share: fields.bytes(10)?,
+            issuer: issuer.to_owned(),
             bytes: bytes.to_vec(),
         };
         fields.end()?;
@@ -264,6 +266,11 @@ impl VerifiedGrant {
         &self.terms
     }
 
+    /// The server's issuer URL.
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
     /// The message as received.
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes
@@ -284,3 +291,6 @@ impl VerifiedGrant {
         Ok(share)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -270,3 +270,6 @@ impl KeySet {
 fn subject(version: u64) -> String {
     format!("urn:infoblood:key-set:{version}")
 }
+
+#[cfg(test)]
+mod tests;

@@ -16,9 +16,13 @@ pub mod transparent;
 
 // Keys, rights and the gate.
 pub mod audit;
+pub mod gate;
 pub mod grant;
 pub mod key_set;
 pub mod profile;
 pub mod sealed;
 pub mod session;
 pub mod vault;
+
+#[cfg(test)]
+mod fixtures;

@@ -394,3 +394,6 @@ impl<'a> Url<'a> {
             || address.parse().is_ok_and(|ip: Ipv6Addr| ip.is_loopback())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -228,3 +228,6 @@ pub(crate) fn hpke_open(
     .map(Zeroizing::new)
     .map_err(open)
 }
+
+#[cfg(test)]
+mod tests;

@@ -123,3 +123,6 @@ impl SignedTime {
         self.time
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -37,3 +37,6 @@ impl VaultError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

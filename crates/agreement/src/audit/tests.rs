@@ -1,0 +1,117 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::fixtures::{T0, assert_every_bit_counts, assert_vector, signing};
+
+fn event() -> AuditEvent {
+    AuditEvent {
+        id: [0x1d; 16],
+        sequence: 1,
+        previous: None,
+        time: T0,
+        action: Action::PatientRead,
+        person_id: Some("00112233445566778899aabbccddeeff".into()),
+        outcome: Outcome::Permit,
+        reference: Some("Patient/d-1".into()),
+        reason: None,
+    }
+}
+
+#[test]
+fn the_fixed_event_has_these_bytes_and_verifies() {
+    let device = signing(5);
+    let bytes = event().sign(&device).unwrap();
+    assert_vector(
+        "audit-event",
+        "device_seed is an Ed25519 seed; the device's first event, a permitted patient-read",
+        &[("device_seed", device.as_bytes()), ("audit_event", &bytes)],
+    );
+    let public = PublicKey::of(&device);
+    assert_eq!(AuditEvent::verify(&bytes, &public), Ok(event()));
+    let id = device_id(public.as_bytes());
+    assert_eq!(claimed_device(&bytes), Ok(id));
+    assert_every_bit_counts(&bytes, |bytes| AuditEvent::verify(bytes, &public).is_ok());
+    let other = PublicKey::of(&signing(6));
+    assert!(AuditEvent::verify(&bytes, &other).is_err());
+}
+
+#[test]
+fn a_chain_is_bound_by_hashes() {
+    let device = signing(5);
+    let first = event().sign(&device).unwrap();
+    let second = AuditEvent {
+        sequence: 2,
+        previous: Some(message_hash(&first)),
+        action: Action::AccessRefused,
+        outcome: Outcome::Deny,
+        person_id: None,
+        reference: None,
+        reason: Some("grant-expired".into()),
+        ..event()
+    };
+    let bytes = second.sign(&device).unwrap();
+    let read = AuditEvent::verify(&bytes, &PublicKey::of(&device)).unwrap();
+    assert_eq!(read, second);
+    assert_eq!(read.previous, Some(message_hash(&first)));
+}
+
+#[test]
+fn impossible_events_are_not_signed() {
+    let device = signing(5);
+    let refused = |event: AuditEvent| event.sign(&device).unwrap_err().code();
+    let sequence = |sequence, previous| AuditEvent {
+        sequence,
+        previous,
+        ..event()
+    };
+    let person_id = Some("800101300123".into());
+    let long = Some("x".repeat(257));
+    for event in [
+        sequence(0, None),
+        sequence(2, None),
+        sequence(1, Some([0; 32])),
+        AuditEvent {
+            person_id,
+            ..event()
+        },
+        AuditEvent {
+            reference: long,
+            ..event()
+        },
+    ] {
+        assert_eq!(refused(event), "audit-malformed");
+    }
+}
+
+#[test]
+fn names_are_read_as_they_are_written() {
+    for action in Action::ALL {
+        assert_eq!(Action::parse(action.as_str()), Some(action));
+    }
+    assert_eq!(Action::parse("patient-write"), None);
+    assert_eq!(Outcome::parse("permit"), Some(Outcome::Permit));
+    assert_eq!(Outcome::parse("maybe"), None);
+}
+
+proptest! {
+    #[test]
+    fn what_is_signed_is_read(
+        id: [u8; 16], sequence in 2..u64::MAX, previous: [u8; 32], time: i64,
+        action in prop::sample::select(&Action::ALL[..]),
+        reference in prop::option::of("[a-zA-Z/0-9-]{0,64}"), reason in prop::option::of("[a-z-]{0,32}"),
+    ) {
+        let event = AuditEvent {
+            id, sequence, previous: Some(previous), time, action, person_id: None,
+            outcome: Outcome::Deny, reference, reason,
+        };
+        let device = signing(5);
+        let bytes = event.sign(&device).unwrap();
+        prop_assert_eq!(AuditEvent::verify(&bytes, &PublicKey::of(&device)), Ok(event));
+    }
+
+    #[test]
+    fn any_bytes_are_read_without_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        let _ = claimed_device(&bytes);
+        let _ = AuditEvent::verify(&bytes, &PublicKey::of(&signing(5)));
+    }
+}

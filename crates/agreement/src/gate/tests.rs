@@ -1,0 +1,343 @@
+use super::*;
+use crate::cbor::Limits;
+use crate::fixtures::{DAY, ISSUER, T0, grant_key, key_set, log_key, rng};
+use crate::grant::{self, Terms};
+use crate::keys::PublicKey;
+use crate::receipt::{self, Inclusion};
+use crate::session::SignedTime;
+use crate::statement::{
+    Evidence, Language, Signer, sign_acceptance, sign_device_refusal, terms_urn, verify_acceptance,
+    verify_device_refusal,
+};
+
+const PERSON: &str = "00112233445566778899aabbccddeeff";
+const DOCUMENT: [u8; 32] = [0xd0; 32];
+const SHARE: [u8; 32] = [0x5e; 32];
+
+/// Everything that lies on a workstation after one person was registered.
+struct Scene {
+    workstation: WorkstationKeys,
+    person: PersonKeys,
+    acceptance: Verified<Acceptance>,
+    receipt: VerifiedReceipt,
+    grant: VerifiedGrant,
+    document: [u8; 32],
+    wrapped: Option<WrappedDek>,
+}
+
+impl Scene {
+    fn new() -> Self {
+        Self::with(Decision::Accepted, 1)
+    }
+
+    fn with(decision: Decision, person_seed: u64) -> Self {
+        let workstation = WorkstationKeys::generate(&mut rng(1));
+        let person = PersonKeys::generate(&mut rng(100 + person_seed));
+        let acceptance = accept(&workstation, &person, PERSON, decision);
+        let receipt = receipt_for(&acceptance, ISSUER);
+        let terms = terms(&workstation, &acceptance);
+        let grant = grant_for(&terms, &SHARE, &person);
+        Self {
+            workstation,
+            person,
+            acceptance,
+            receipt,
+            grant,
+            document: DOCUMENT,
+            wrapped: None,
+        }
+    }
+
+    fn open_at(&self, now: i64) -> Result<Unlocked, GateError> {
+        let inputs = Inputs {
+            acceptance: &self.acceptance,
+            receipt: &self.receipt,
+            grant: &self.grant,
+            person: &self.person,
+            workstation: &self.workstation,
+            document: &self.document,
+            wrapped_dek: self.wrapped.as_ref(),
+        };
+        open(&inputs, now, &mut rng(9))
+    }
+
+    fn refused(&self) -> GateError {
+        self.open_at(T0 + DAY).err().unwrap()
+    }
+
+    fn regrant(&mut self, change: impl FnOnce(&mut Terms)) {
+        let mut terms = terms(&self.workstation, &self.acceptance);
+        change(&mut terms);
+        self.grant = grant_for(&terms, &SHARE, &self.person);
+    }
+}
+
+fn accept(
+    workstation: &WorkstationKeys,
+    person: &PersonKeys,
+    person_id: &str,
+    decision: Decision,
+) -> Verified<Acceptance> {
+    let device_id = workstation.device_id();
+    let bytes = sign_acceptance(
+        &claims(&device_id, decision),
+        person_id,
+        T0,
+        person.signing(),
+    );
+    let signer = Signer {
+        key: &person.public(),
+        person_id,
+        device_id: &device_id,
+    };
+    verify_acceptance(&bytes, &signer, &Limits::DEFAULT).unwrap()
+}
+
+fn claims(device_id: &str, decision: Decision) -> Acceptance {
+    Acceptance {
+        decision,
+        device_id: device_id.into(),
+        site: "ALA-01".into(),
+        document_sha256: DOCUMENT,
+        document_version: 1,
+        languages_shown: vec![Language::Kk],
+        evidence: Evidence {
+            opened_at: T0 - 60,
+            visible_seconds: 60,
+            end_reached: vec![Language::Kk],
+        },
+        local_time: "2026-11-01T05:00:00+05:00".into(),
+        checkpoint: None,
+        sequence: 1,
+        previous: None,
+        nonce: [3; 16],
+        app_version: "0.1.0".into(),
+    }
+}
+
+fn receipt_for(acceptance: &Verified<Acceptance>, issuer: &str) -> VerifiedReceipt {
+    let inclusion = Inclusion {
+        tree_size: 1,
+        leaf_index: 0,
+        path: Vec::new(),
+    };
+    let leaf = acceptance.leaf();
+    let sub = terms_urn(1);
+    let bytes = receipt::issue(leaf, &inclusion, issuer, &sub, T0, &log_key()).unwrap();
+    let key = PublicKey::of(&log_key());
+    receipt::verify(&bytes, leaf, &sub, &key, &Limits::DEFAULT).unwrap()
+}
+
+fn terms(workstation: &WorkstationKeys, acceptance: &Verified<Acceptance>) -> Terms {
+    Terms {
+        device_id: workstation.device_id(),
+        leaf: *acceptance.leaf(),
+        ..crate::fixtures::terms()
+    }
+}
+
+/// A grant that verified for whatever it says: the gate must find every difference itself.
+fn grant_for(terms: &Terms, share: &[u8; 32], person: &PersonKeys) -> VerifiedGrant {
+    let x25519 = person.x25519_public();
+    let key = grant_key();
+    let bytes = grant::issue(terms, share, &x25519, ISSUER, &key, &mut rng(7)).unwrap();
+    let expected = Expected {
+        person_id: &terms.person_id,
+        device_id: &terms.device_id,
+        document: &terms.document,
+        leaf: &terms.leaf,
+    };
+    VerifiedGrant::verify(&bytes, &key_set(), &expected).unwrap()
+}
+
+#[test]
+fn the_first_opening_makes_the_key_and_later_ones_find_it() {
+    let mut scene = Scene::new();
+    let first = scene.open_at(T0 + DAY).unwrap();
+    assert_eq!(first.person_id(), PERSON);
+    assert_eq!(first.device_id(), scene.workstation.device_id());
+    assert_eq!(first.role(), Role::Clinician);
+    assert_eq!(first.site(), "ALA-01");
+    assert_eq!(first.offline_until(), T0 + 30 * DAY);
+    assert!(first.is_current(T0 + 30 * DAY) && !first.is_current(T0 + 30 * DAY + 1));
+
+    let stored = first.new_dek().unwrap().to_bytes();
+    let wrapped = WrappedDek::parse(&stored).unwrap();
+    assert_eq!(wrapped.epoch(), 1);
+    assert_eq!(wrapped.to_bytes(), stored);
+    let hidden = first.database_key();
+    assert!(!stored.windows(32).any(|window| window == hidden));
+    scene.wrapped = Some(wrapped);
+    let later = scene.open_at(T0 + 2 * DAY).unwrap();
+    assert!(later.new_dek().is_none());
+    assert_eq!(later.database_key(), first.database_key());
+    assert_ne!(later.database_key(), &[0; 32]);
+}
+
+#[test]
+fn a_colleague_finds_the_same_key_with_an_own_grant() {
+    let mut scene = Scene::new();
+    let first = scene.open_at(T0).unwrap();
+    let wrapped = first.new_dek().cloned();
+    let colleague = "c".repeat(32);
+    scene.person = PersonKeys::generate(&mut rng(200));
+    scene.acceptance = accept(
+        &scene.workstation,
+        &scene.person,
+        &colleague,
+        Decision::Accepted,
+    );
+    scene.receipt = receipt_for(&scene.acceptance, ISSUER);
+    scene.regrant(|terms| terms.person_id.clone_from(&colleague));
+    scene.wrapped = wrapped;
+    let second = scene.open_at(T0).unwrap();
+    assert_eq!(second.person_id(), colleague);
+    assert_eq!(second.database_key(), first.database_key());
+}
+
+#[test]
+fn without_an_acceptance_of_this_document_here_it_stays_closed() {
+    let mut scene = Scene::new();
+    scene.document = [0xd1; 32];
+    assert_eq!(scene.refused(), GateError::AgreementRequired);
+    assert_eq!(scene.refused().code(), "agreement-required");
+
+    let declined = Scene::with(Decision::Declined, 1);
+    assert_eq!(declined.refused(), GateError::AgreementRequired);
+
+    let mut elsewhere = Scene::new();
+    elsewhere.workstation = WorkstationKeys::generate(&mut rng(2));
+    assert_eq!(elsewhere.refused(), GateError::AgreementRequired);
+
+    // A device's refusal is no person's acceptance, whatever it claims to be.
+    let mut refusal = Scene::new();
+    let device = refusal.workstation.device();
+    let device_id = refusal.workstation.device_id();
+    let bytes = sign_device_refusal(&claims(&device_id, Decision::Declined), T0, device);
+    let public = PublicKey::of(device);
+    refusal.acceptance = verify_device_refusal(&bytes, &public, &Limits::DEFAULT).unwrap();
+    assert_eq!(refusal.refused(), GateError::AgreementRequired);
+}
+
+#[test]
+fn a_receipt_for_something_else_or_from_elsewhere_is_refused() {
+    let mut scene = Scene::new();
+    let other = Scene::with(Decision::Accepted, 2);
+    scene.receipt = other.receipt;
+    assert_eq!(scene.refused(), GateError::Receipt);
+    assert_eq!(scene.refused().code(), "receipt-invalid");
+    scene.receipt = receipt_for(&scene.acceptance, "https://other.example");
+    assert_eq!(scene.refused(), GateError::Receipt);
+}
+
+#[test]
+fn a_grant_for_another_person_device_document_or_acceptance_is_refused() {
+    let mut scene = Scene::new();
+    let other = "e".repeat(32);
+    scene.regrant(|terms| terms.person_id.clone_from(&other));
+    assert_eq!(scene.refused(), GateError::Grant(GrantError::Person));
+    scene.regrant(|terms| terms.device_id.clone_from(&other));
+    assert_eq!(scene.refused(), GateError::Grant(GrantError::Device));
+    scene.regrant(|terms| terms.document = [1; 32]);
+    assert_eq!(scene.refused(), GateError::Grant(GrantError::Document));
+    scene.regrant(|terms| terms.leaf = [1; 32]);
+    assert_eq!(scene.refused(), GateError::Grant(GrantError::Leaf));
+    assert_eq!(scene.refused().code(), "grant-invalid");
+}
+
+#[test]
+fn another_epoch_share_person_or_damage_does_not_open() {
+    let mut scene = Scene::new();
+    scene.wrapped = scene.open_at(T0).unwrap().new_dek().cloned();
+    scene.regrant(|terms| terms.epoch = 2);
+    assert_eq!(scene.refused(), GateError::Grant(GrantError::Epoch));
+
+    // The right epoch number with another share.
+    let terms = terms(&scene.workstation, &scene.acceptance);
+    scene.grant = grant_for(&terms, &[0x5f; 32], &scene.person);
+    assert_eq!(scene.refused(), GateError::DatabaseKey);
+
+    // A forged epoch in the stored form opens nothing either.
+    scene.regrant(|terms| terms.epoch = 2);
+    let epoch_2 = WrappedDek {
+        epoch: 2,
+        sealed: scene.wrapped.clone().unwrap().sealed,
+    };
+    let kept = scene.wrapped.replace(epoch_2);
+    assert_eq!(scene.refused(), GateError::DatabaseKey);
+
+    scene.regrant(|_| ());
+    let stored = kept.unwrap().to_bytes();
+    for at in 0..stored.len() {
+        let mut changed = stored.clone();
+        changed[at] ^= 1;
+        scene.wrapped = WrappedDek::parse(&changed).ok();
+        let closed = scene.wrapped.is_none() || scene.open_at(T0).is_err();
+        assert!(closed, "byte {at}");
+        assert!(WrappedDek::parse(&stored[..at]).is_err());
+    }
+
+    let mut stranger = Scene::new();
+    stranger.person = PersonKeys::generate(&mut rng(300));
+    assert_eq!(stranger.refused(), GateError::Person);
+}
+
+#[test]
+fn a_grant_sealed_to_another_key_does_not_open() {
+    let mut scene = Scene::new();
+    let terms = terms(&scene.workstation, &scene.acceptance);
+    let other = PersonKeys::generate(&mut rng(300));
+    scene.grant = grant_for(&terms, &SHARE, &other);
+    let GateError::Grant(GrantError::Share(_)) = scene.refused() else {
+        panic!("the share opened");
+    };
+}
+
+#[test]
+fn the_lease_ends_to_the_second() {
+    let scene = Scene::new();
+    let until = T0 + 30 * DAY;
+    assert!(scene.open_at(until).is_ok());
+    let refused = scene.open_at(until + 1).err().unwrap();
+    assert_eq!(
+        refused,
+        GateError::Expired {
+            offline_until: until
+        }
+    );
+    assert_eq!(refused.code(), "grant-expired");
+}
+
+#[test]
+fn a_clock_behind_a_signed_time_is_refused() {
+    let mut scene = Scene::new();
+    // The grant itself is a signed time.
+    assert!(scene.open_at(T0 - CLOCK_TOLERANCE).is_ok());
+    let refused = scene.open_at(T0 - CLOCK_TOLERANCE - 1).err().unwrap();
+    assert_eq!(refused, GateError::ClockBehind { floor: T0 });
+    assert_eq!(refused.code(), "clock-behind");
+
+    let raise = |scene: &mut Scene, time| {
+        let bytes = SignedTime::issue(ISSUER, &[1; 16], time, &grant_key());
+        let time = SignedTime::verify(&bytes, &key_set(), &[1; 16]).unwrap();
+        scene.workstation.raise_time_floor(&time);
+    };
+    let floor = T0 + 10 * DAY;
+    raise(&mut scene, floor);
+    assert!(scene.open_at(floor - CLOCK_TOLERANCE).is_ok());
+    let refused = scene.open_at(floor - CLOCK_TOLERANCE - 1).err().unwrap();
+    assert_eq!(refused, GateError::ClockBehind { floor });
+
+    // Within the tolerance the floor counts: turning the clock back does not lengthen the lease.
+    raise(&mut scene, T0 + 30 * DAY + 1);
+    let refused = scene.open_at(T0 + 30 * DAY).err().unwrap();
+    assert_eq!(refused.code(), "grant-expired");
+    assert_eq!(
+        scene.open_at(i64::MIN).err().unwrap().code(),
+        "clock-behind"
+    );
+    assert_eq!(
+        scene.open_at(i64::MAX).err().unwrap().code(),
+        "grant-expired"
+    );
+}
