@@ -160,3 +160,19 @@ fn apply(command: &mut Command, environment: &[(String, String)], visible: bool)
 fn text(path: &Path) -> String {
     path.to_string_lossy().into_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::process::alive;
+
+    #[test]
+    fn a_session_starts_with_a_keyring_and_leaves_nothing_running() {
+        let folder = tempfile::tempdir().unwrap();
+        let desktop = Desktop::start(folder.path(), false).unwrap();
+        let started = [&desktop.keyring, &desktop.display].map(|one| one.as_ref().unwrap().id());
+        assert!(started.into_iter().all(alive));
+        drop(desktop);
+        assert!(!started.into_iter().any(alive));
+    }
+}

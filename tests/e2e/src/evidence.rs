@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use infoblood_agreement::document::Document;
+
 use crate::Result;
 use crate::server::Server;
 
@@ -71,19 +73,17 @@ pub fn nothing_of(words: &BTreeSet<String>, folder: &Path) -> Result {
     Ok(())
 }
 
-/// Writes `document/` in the form that `verify --document` and `agreement publish` read.
+/// Writes `document/` in the form that `verify --document` and `agreement publish` read: the built-in version, which must be the one
+/// that the server has signed as current.
 pub async fn document(server: &Server, folder: &Path) -> Result {
     fs::create_dir_all(folder)?;
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../crates/agreement/document");
-    for name in ["kk.txt", "ru.txt", "structure.json"] {
-        let from = source.join(name);
-        fs::copy(&from, folder.join(name))
-            .map_err(|error| format!("{}: {error}", from.display()))?;
+    let current = server.get("/v1/agreements/current").await?;
+    for (name, bytes) in Document::builtin().files() {
+        if name == "document.cbor" && !contains(&current, &bytes) {
+            return Err("the server's current agreement is not the built-in one".into());
+        }
+        fs::write(folder.join(name), bytes)?;
     }
-    fs::write(
-        folder.join("document.cbor"),
-        server.get("/v1/agreements/current").await?,
-    )?;
     Ok(())
 }
 
