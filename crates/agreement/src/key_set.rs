@@ -5,6 +5,8 @@
 use crate::cbor::{self, CborError, Fields, Limits, Value};
 use crate::cose::{self, CoseError, Header, content_type};
 use crate::keys::{KeyError, Kid, PublicKey, SigningKey, kid, kid_x25519};
+use crate::log::Hash;
+use crate::receipt::{Receipt, ReceiptError, VerifiedReceipt};
 use crate::sealed::is_weak_x25519;
 
 /// Most keys in one set; log keys stay for ever, so there is room.
@@ -249,6 +251,28 @@ impl KeySet {
             .filter(|entry| entry.key_use == key_use && entry.key_use != KeyUse::Sealing)
             .filter_map(|entry| PublicKey::from_bytes(&entry.key).ok())
             .collect()
+    }
+
+    /// Verifies that this server's log has `leaf`, registered under subject `sub` with a log key that was valid then.
+    pub fn verify_receipt(
+        &self,
+        bytes: &[u8],
+        leaf: &Hash,
+        sub: &str,
+    ) -> Result<VerifiedReceipt, ReceiptError> {
+        let receipt = Receipt::parse(bytes, &Limits::DEFAULT)?;
+        let kid = *receipt.unverified_kid();
+        let key = self
+            .signers(KeyUse::Log)
+            .into_iter()
+            .find(|key| key.kid() == kid)
+            .ok_or(ReceiptError::UnknownKey)?;
+        let verified = receipt.verify(leaf, sub, &key)?;
+        let valid_then = self.signer(KeyUse::Log, &kid, verified.registered_at());
+        if valid_then.is_none() || verified.issuer() != self.issuer {
+            return Err(ReceiptError::UnknownKey);
+        }
+        Ok(verified)
     }
 
     /// The X25519 key to seal to at `at` (Unix seconds): the one that became valid last.

@@ -1,8 +1,11 @@
+use proptest::prelude::*;
+
 use super::*;
 use crate::fixtures::{
     DAY, ISSUER, T0, assert_every_bit_counts, assert_vector, authority, entries, grant_key,
     key_set, log_key, sealing_public, signing,
 };
+use crate::receipt::{self, Inclusion};
 
 fn public(key: &SigningKey) -> PublicKey {
     PublicKey::of(key)
@@ -85,4 +88,46 @@ fn bad_entries_are_refused() {
     assert_eq!(with(&Vec::clear), KeySetError::Count);
     let many = |e: &mut Vec<KeyEntry>| *e = e.iter().cycle().take(257).cloned().collect();
     assert_eq!(with(&many), KeySetError::Count);
+}
+
+#[test]
+fn a_receipt_needs_this_server_and_a_log_key_of_its_time() {
+    let keys = key_set();
+    let leaf = [0x1e; 32];
+    let inclusion = Inclusion {
+        tree_size: 1,
+        leaf_index: 0,
+        path: Vec::new(),
+    };
+    let issue = |issuer, at, key: &SigningKey| {
+        receipt::issue(&leaf, &inclusion, issuer, "urn:x", at, key).unwrap()
+    };
+    let verify = |bytes: &[u8]| keys.verify_receipt(bytes, &leaf, "urn:x");
+    let good = issue(ISSUER, T0, &log_key());
+    assert_eq!(verify(&good).unwrap().registered_at(), T0);
+    assert!(keys.verify_receipt(&good, &[0; 32], "urn:x").is_err());
+    assert!(keys.verify_receipt(&good, &leaf, "urn:y").is_err());
+    for other in [
+        issue("https://other.example", T0, &log_key()),
+        issue(ISSUER, T0 - 2 * DAY, &log_key()),
+        issue(ISSUER, T0, &grant_key()),
+        issue(ISSUER, T0, &signing(1)),
+    ] {
+        assert_eq!(verify(&other), Err(ReceiptError::UnknownKey));
+    }
+    assert_every_bit_counts(&good, |bytes| verify(bytes).is_ok());
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_are_read_without_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        prop_assert!(KeySet::verify(&bytes, &public(&authority())).is_err());
+    }
+
+    #[test]
+    fn any_signed_payload_is_read_without_a_panic(payload in prop::collection::vec(any::<u8>(), 0..64)) {
+        let header = Header::new(content_type::KEY_SET, &authority(), ISSUER, "urn:infoblood:key-set:1", T0);
+        let bytes = cose::sign(&header, &payload, &authority());
+        prop_assert!(KeySet::verify(&bytes, &public(&authority())).is_err());
+    }
 }
