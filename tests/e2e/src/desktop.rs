@@ -45,6 +45,11 @@ impl Desktop {
             ("XDG_CONFIG_HOME".to_owned(), text(&home.join(".config"))),
             ("XDG_CACHE_HOME".to_owned(), text(&home.join(".cache"))),
             ("XDG_DOWNLOAD_DIR".to_owned(), text(&downloads)),
+            // Apart from real use also by name, although the whole keyring is one of our own.
+            (
+                "INFOBLOOD_KEYRING_SERVICE".to_owned(),
+                "kz.infoblood.demo".to_owned(),
+            ),
             ("NO_AT_BRIDGE".to_owned(), "1".to_owned()),
         ];
 

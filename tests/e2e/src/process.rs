@@ -83,13 +83,18 @@ impl Drop for Running {
 
 /// Kills the process as a power cut would: no handler of its runs.
 pub fn kill(id: u32) -> Result {
+    signal("-KILL", id)
+}
+
+/// Sends a signal (`-KILL`, `-STOP`, `-CONT`).
+pub fn signal(name: &str, id: u32) -> Result {
     let status = Command::new("kill")
-        .args(["-KILL", &id.to_string()])
+        .args([name, &id.to_string()])
         .status()?;
     if status.success() {
         Ok(())
     } else {
-        Err(format!("kill {id}: {status}").into())
+        Err(format!("kill {name} {id}: {status}").into())
     }
 }
 

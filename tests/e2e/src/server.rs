@@ -10,7 +10,7 @@ use rcgen::{
 };
 use serde_json::Value;
 
-use crate::process::{Running, binary};
+use crate::process::{Running, binary, signal};
 use crate::{Error, Result};
 
 /// The site of every world.
@@ -138,6 +138,20 @@ impl Server {
     /// Stops serving, as a power cut would.
     pub fn stop(&mut self) {
         self.running = None;
+    }
+
+    /// Lets the server hang: connections are taken, nothing is answered until [`Server::resume`].
+    pub fn pause(&self) -> Result {
+        self.running
+            .as_ref()
+            .map_or(Ok(()), |running| signal("-STOP", running.id()))
+    }
+
+    /// The end of [`Server::pause`].
+    pub fn resume(&self) -> Result {
+        self.running
+            .as_ref()
+            .map_or(Ok(()), |running| signal("-CONT", running.id()))
     }
 
     /// The address that clients use.

@@ -74,7 +74,7 @@ async fn without_a_server_the_acceptance_waits_and_then_goes_by_itself() -> Resu
     );
 
     world.server.start()?;
-    let gone_on = tour::registered(&window, None).await;
+    let gone_on = tour::registered(&window).await;
     world.keep_logs(&out.join("logs"))?;
     gone_on?;
     assert_eq!(world.server.tree_size().await?, before + REGISTRATION);
