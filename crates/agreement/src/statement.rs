@@ -273,4 +273,4 @@ fn short(text: &str) -> Result<(), StatementError> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
