@@ -1,1 +1,261 @@
+use super::*;
+use crate::fhir::Record;
 
+const TODAY: Date = Date::constant(2026, 11, 22);
+
+fn records(lines: &[&str]) -> Vec<Resource> {
+    lines
+        .iter()
+        .map(|l| Record::parse_line(l.as_bytes()).unwrap().resource)
+        .collect()
+}
+
+fn patient() -> &'static str {
+    r#"{"resourceType":"Patient","id":"d-1","identifier":[{"system":"urn:infoblood:id:iin","value":"850715400129"},{"system":"urn:infoblood:id:donor-number","value":"D-0041207"}],"name":[{"use":"official","family":"Қасымова","given":["Әсел","Ерланқызы"]}],"gender":"female","birthDate":"1985-07-15"}"#
+}
+
+fn flag(id: &str, status: &str, period: &str, code: &str) -> String {
+    format!(
+        r#"{{"resourceType":"Flag","id":"{id}","status":"{status}","code":{{"coding":[{{"system":"urn:infoblood:deferral-reason","code":"{code}"}}]}},"subject":{{"reference":"Patient/d-1"}},"period":{period},"author":{{"display":"Ким Е. В."}}}}"#
+    )
+}
+
+fn group(id: &str, status: &str, code: &str) -> String {
+    format!(
+        r#"{{"resourceType":"Observation","id":"{id}","status":"{status}","code":{{"coding":[{{"system":"http://loinc.org","code":"882-1"}}]}},"subject":{{"reference":"Patient/d-1"}},"valueCodeableConcept":{{"coding":[{{"system":"urn:infoblood:blood-group","code":"{code}"}}]}}}}"#
+    )
+}
+
+fn facts(lines: &[&str]) -> Facts {
+    Facts::assemble("d-1", &records(lines), TODAY, Rules::builtin()).unwrap()
+}
+
+#[test]
+fn the_person() {
+    let facts = facts(&[patient()]);
+    assert_eq!(
+        (facts.family.as_str(), facts.given.as_str()),
+        ("Қасымова", "Әсел")
+    );
+    assert_eq!(facts.patronymic.as_deref(), Some("Ерланқызы"));
+    assert_eq!(
+        (facts.age, facts.sex, facts.iin_valid),
+        (41, Sex::Female, true)
+    );
+    assert_eq!(facts.donor_number.as_deref(), Some("D-0041207"));
+    assert_eq!(facts.blood, None);
+    let summary = Summary::assemble("d-1", &records(&[patient()])).unwrap();
+    assert_eq!(summary.iin_last4(), "0129");
+    assert_eq!(summary.full_name(), "Қасымова Әсел Ерланқызы");
+    assert_eq!(summary.deferral(TODAY), DeferralState::None);
+}
+
+#[test]
+fn a_wrong_or_missing_iin_is_shown_as_such() {
+    let wrong = patient().replace("850715400129", "850715400128");
+    assert!(!facts(&[&wrong]).iin_valid);
+    let none = patient().replace("urn:infoblood:id:iin", "urn:other");
+    assert_eq!(
+        (facts(&[&none]).iin.as_str(), facts(&[&none]).iin_valid),
+        ("", false)
+    );
+    assert_eq!(
+        Summary::assemble("d-1", &records(&[&none]))
+            .unwrap()
+            .iin_last4(),
+        ""
+    );
+}
+
+#[test]
+fn ages() {
+    let born = Date::constant(2000, 2, 29);
+    assert_eq!(age(born, Date::constant(2026, 2, 28)), 25);
+    assert_eq!(age(born, Date::constant(2026, 3, 1)), 26);
+    assert_eq!(age(born, Date::constant(1999, 1, 1)), 0);
+}
+
+#[test]
+fn deferrals_permanent_first_and_only_those_that_last() {
+    let lines = [
+        flag(
+            "f-1",
+            "active",
+            r#"{"start":"2026-11-20","end":"2026-12-20"}"#,
+            "low-haemoglobin",
+        ),
+        flag(
+            "f-2",
+            "active",
+            r#"{"start":"2026-01-01","end":"2026-11-21"}"#,
+            "vaccination",
+        ),
+        flag("f-3", "active", r#"{"start":"2020-01-01"}"#, "hepatitis-b"),
+        flag(
+            "f-4",
+            "entered-in-error",
+            r#"{"start":"2020-01-01"}"#,
+            "hiv",
+        ),
+        flag("f-5", "inactive", r#"{"start":"2020-01-01"}"#, "hiv"),
+        flag(
+            "f-6",
+            "active",
+            r#"{"start":"2026-11-01","end":"2026-11"}"#,
+            "unheard-of",
+        ),
+    ];
+    let mut all = vec![patient()];
+    all.extend(lines.iter().map(String::as_str));
+    let facts = facts(&all);
+    let shown: Vec<_> = facts
+        .deferrals
+        .iter()
+        .map(|d| (d.reason_kk.as_str(), d.until.as_deref(), d.days_left))
+        .collect();
+    assert_eq!(
+        shown,
+        [
+            ("В вирустық гепатиті", None, None),
+            ("Гемоглобин деңгейі төмен", Some("2026-12-20"), Some(28)),
+            ("unheard-of", Some("2026-11-30"), Some(8)),
+        ]
+    );
+    let first = &facts.deferrals[0];
+    assert_eq!(
+        (first.kind, first.reason_ru.as_str(), first.from.as_str()),
+        (DeferralKind::Permanent, "Вирусный гепатит B", "2020-01-01")
+    );
+    assert_eq!(
+        (first.rule.as_deref(), first.verified, first.by.as_deref()),
+        (Some("ҚР ДСМ-102/2020"), false, Some("Ким Е. В."))
+    );
+    assert_eq!(facts.deferrals[2].rule, None);
+
+    let summary = |lines: &[&str]| Summary::assemble("d-1", &records(lines)).unwrap();
+    assert_eq!(summary(&all).deferral(TODAY), DeferralState::Permanent);
+    let temporary = summary(&[patient(), &lines[0]]);
+    assert_eq!(
+        temporary.deferral(Date::constant(2026, 12, 20)),
+        DeferralState::Temporary
+    );
+    assert_eq!(
+        temporary.deferral(Date::constant(2026, 12, 21)),
+        DeferralState::None
+    );
+}
+
+#[test]
+fn the_words_of_a_flag_come_before_those_of_the_rule() {
+    let line = flag("f-1", "active", r#"{"start":"2026-11-20"}"#, "hiv").replace(
+        r#"}]},"subject""#,
+        r#"}],"text":"Басқа себеп","_text":{"extension":[{"url":"http://hl7.org/fhir/StructureDefinition/translation","extension":[{"url":"lang","valueCode":"ru"},{"url":"content","valueString":"Другая причина"}]}]}},"subject""#,
+    );
+    let deferral = facts(&[patient(), &line]).deferrals.remove(0);
+    assert_eq!(
+        (deferral.reason_kk.as_str(), deferral.reason_ru.as_str()),
+        ("Басқа себеп", "Другая причина")
+    );
+}
+
+#[test]
+fn blood_groups_that_disagree_are_all_shown() {
+    let one = facts(&[patient(), &group("o-1", "final", "A-")]);
+    assert_eq!(one.blood, BloodGroup::from_code("A-"));
+    assert_eq!(one.blood_conflict, []);
+    let two = facts(&[
+        patient(),
+        &group("o-1", "final", "A-"),
+        &group("o-2", "corrected", "A+"),
+    ]);
+    assert_eq!(two.blood, BloodGroup::from_code("A+"));
+    assert_eq!(two.blood_conflict.len(), 2);
+    let cancelled = facts(&[
+        patient(),
+        &group("o-1", "final", "A-"),
+        &group("o-2", "entered-in-error", "B+"),
+    ]);
+    assert_eq!(
+        (cancelled.blood, cancelled.blood_conflict.len()),
+        (BloodGroup::from_code("A-"), 0)
+    );
+}
+
+#[test]
+fn donations_latest_first_with_their_volume() {
+    let donation = |id: &str, status: &str, when: &str, din: &str| {
+        format!(
+            r#"{{"resourceType":"Procedure","id":"{id}","identifier":[{{"system":"urn:infoblood:id:din","value":"{din}"}}],"status":"{status}","code":{{"coding":[{{"system":"urn:infoblood:donation-kind","code":"whole-blood"}}]}},"subject":{{"reference":"Patient/d-1"}},"occurrenceDateTime":"{when}"}}"#
+        )
+    };
+    let volume = r#"{"resourceType":"Specimen","id":"s-1","subject":{"reference":"Patient/d-1"},"collection":{"quantity":{"value":450.0,"code":"mL"},"procedure":{"reference":"Procedure/p-1"}}}"#;
+    let lines = [
+        donation(
+            "p-1",
+            "completed",
+            "2026-06-18T09:00:00+05:00",
+            "KZ00126000001",
+        ),
+        donation("p-2", "not-done", "2026-11-20", "x"),
+        donation("p-3", "entered-in-error", "2026-11-21", "x"),
+        donation("p-4", "completed", "2025-12", "KZ0012600000"),
+    ];
+    let mut all = vec![volume, patient()];
+    all.extend(lines.iter().map(String::as_str));
+    let found = facts(&all).donations;
+    let dates: Vec<_> = found
+        .iter()
+        .map(|d| (d.date.as_str(), d.status, d.volume_ml))
+        .collect();
+    assert_eq!(
+        dates,
+        [
+            ("2026-11-20", DonationStatus::NotDone, None),
+            ("2026-06-18", DonationStatus::Completed, Some(450)),
+            ("2025-12", DonationStatus::Completed, None),
+        ]
+    );
+    assert_eq!(
+        (found[1].din.as_deref(), found[1].din_check.as_deref()),
+        (Some("KZ00126000001"), Some("V"))
+    );
+    assert_eq!(found[2].din, None);
+}
+
+#[test]
+fn other_people_are_left_out() {
+    let other = patient().replace("d-1", "d-2");
+    let found = Facts::assemble(
+        "d-2",
+        &records(&[patient(), &other, &group("o-1", "final", "A-")]),
+        TODAY,
+        Rules::builtin(),
+    );
+    assert_eq!(found.unwrap().blood, None);
+    let missing =
+        Facts::assemble("d-9", &records(&[patient()]), TODAY, Rules::builtin()).unwrap_err();
+    assert_eq!(missing.code(), "donor-missing");
+}
+
+#[test]
+fn the_wire_form_is_what_the_window_expects() {
+    let json = serde_json::to_value(facts(&[patient(), &group("o-1", "final", "AB-")])).unwrap();
+    assert_eq!(
+        json["blood"],
+        serde_json::json!({"abo": "AB", "rh": "-", "kell": null})
+    );
+    assert_eq!(json["sex"], "female");
+    assert_eq!(json["patronymic"], "Ерланқызы");
+    assert_eq!(
+        serde_json::to_value(DonationKind::WholeBlood).unwrap(),
+        "whole-blood"
+    );
+    assert_eq!(
+        serde_json::to_value(DonationStatus::NotDone).unwrap(),
+        "not-done"
+    );
+    assert_eq!(
+        serde_json::to_value(DeferralState::Permanent).unwrap(),
+        "permanent"
+    );
+}

@@ -1,1 +1,304 @@
+use std::collections::HashMap;
 
+use proptest::prelude::*;
+use rand_chacha::ChaCha20Rng;
+use rand_core::SeedableRng as _;
+use serde_json::Value;
+
+use super::*;
+use crate::blood::{Abo, Antigen, BloodGroup};
+
+fn code(line: &str) -> &'static str {
+    Record::parse_line(line.as_bytes()).map_or_else(|e| e.code(), |_| "ok")
+}
+
+fn what(line: &str) -> &'static str {
+    match Record::parse_line(line.as_bytes()) {
+        Err(FhirError::Broken { what }) => what,
+        other => panic!("{other:?}"),
+    }
+}
+
+const PATIENT: &str = r#"{"resourceType":"Patient","id":"d-1","name":[{"use":"usual","family":"Бірі"},{"use":"official","family":"Қасымова","given":["Әсел","Ерланқызы"]}],"gender":"female","birthDate":"1985-07-15"}"#;
+const FLAG: &str = r#"{"resourceType":"Flag","id":"f-1","status":"active","code":{"text":"x"},"subject":{"reference":"Patient/d-1"},"period":{"start":"2026-11-20"}}"#;
+const PROCEDURE: &str = r#"{"resourceType":"Procedure","id":"p-1","status":"completed","subject":{"reference":"Patient/d-1"},"occurrenceDateTime":"2026-09-02T10:00:00+05:00"}"#;
+const GROUP: &str = r#"{"resourceType":"Observation","id":"o-1","status":"final","code":{"coding":[{"system":"http://loinc.org","code":"882-1"}]},"subject":{"reference":"Patient/d-1"},"valueCodeableConcept":{"coding":[{"system":"urn:infoblood:blood-group","code":"A-"}]},"component":[{"code":{"coding":[{"system":"urn:infoblood:antigen","code":"kell"}]},"dataAbsentReason":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/data-absent-reason","code":"not-performed"}]}}]}"#;
+
+#[test]
+fn known_resources_read() {
+    for line in [PATIENT, FLAG, PROCEDURE, GROUP] {
+        let record = Record::parse_line(line.as_bytes()).unwrap();
+        assert_eq!(record.resource.donor_id(), Some("d-1"));
+        assert_eq!(record.resource.site(), None);
+        assert_eq!(
+            Record::parse_line(record.resource.to_line().unwrap().as_bytes())
+                .unwrap()
+                .resource,
+            record.resource
+        );
+    }
+    let Resource::Patient(patient) = Record::parse_line(PATIENT.as_bytes()).unwrap().resource
+    else {
+        panic!()
+    };
+    assert_eq!(
+        patient.official_name().unwrap().family.as_deref(),
+        Some("Қасымова")
+    );
+    let Resource::Observation(group) = Record::parse_line(GROUP.as_bytes()).unwrap().resource
+    else {
+        panic!()
+    };
+    assert_eq!(
+        group.blood_group(),
+        Some(BloodGroup {
+            abo: Abo::A,
+            rh: Antigen::Negative,
+            kell: None
+        })
+    );
+    assert!(
+        Record::parse_line(FLAG.as_bytes())
+            .unwrap()
+            .resource
+            .is_safety()
+    );
+    assert!(
+        !Record::parse_line(GROUP.as_bytes())
+            .unwrap()
+            .resource
+            .is_safety()
+    );
+}
+
+#[test]
+fn unknown_elements_survive_in_the_raw_line() {
+    let line = PATIENT.replacen(
+        '{',
+        r#"  {"multipleBirthInteger":2,"extension":[{"url":"urn:x","valueDate":"2020"}],"#,
+        1,
+    ) + "\r\n";
+    let record = Record::parse_line(line.as_bytes()).unwrap();
+    assert_eq!(record.raw, line.trim());
+    assert_eq!(record.resource.id(), "d-1");
+}
+
+#[test]
+fn broken_resources() {
+    for line in [
+        "",
+        "null",
+        "[]",
+        "{}",
+        "\"Patient\"",
+        "{",
+        "{\"resourceType\":1}",
+        "{\"resourceType\":\"\"}",
+        &format!("{PATIENT}{PATIENT}"),
+    ] {
+        assert_eq!(code(line), "fhir-broken", "{line}");
+    }
+    assert_eq!(code(&PATIENT[..60]), "fhir-broken");
+    assert_eq!(
+        code(&PATIENT.replace("\"id\":\"d-1\"", "\"id\":\"d-1\",\"id\":\"d-2\"")),
+        "fhir-broken"
+    );
+    assert_eq!(
+        code(&format!("{}1{}", "[".repeat(100_000), "]".repeat(100_000))),
+        "fhir-broken"
+    );
+    assert_eq!(
+        Record::parse_line(b"{\"resourceType\":\"Patient\xff\"}")
+            .unwrap_err()
+            .code(),
+        "fhir-broken"
+    );
+    assert_eq!(what(&PATIENT.replace("d-1", "d/1")), "id");
+    assert_eq!(
+        what(&PATIENT.replace("Қасымова", " ")),
+        "Patient.name.family"
+    );
+    assert_eq!(what(&PATIENT.replace("-07-15", "-07")), "Patient.birthDate");
+    assert_eq!(
+        what(&PATIENT.replace("-07-15", "-02-30")),
+        "Patient.birthDate"
+    );
+    assert_eq!(
+        what(&PATIENT.replace("female", "unknown")),
+        "Patient.gender"
+    );
+    assert_eq!(what(&FLAG.replace("active", "on")), "Flag.status");
+    assert_eq!(what(&FLAG.replace("Patient/", "Group/")), "Flag.subject");
+    assert_eq!(what(&FLAG.replace("start", "end")), "Flag.period.start");
+    assert_eq!(
+        what(&FLAG.replace("\"}}", "\",\"end\":\"soon\"}}")),
+        "Flag.period.end"
+    );
+    assert_eq!(
+        what(&PROCEDURE.replace("completed", "done")),
+        "Procedure.status"
+    );
+    assert_eq!(
+        what(&PROCEDURE.replace("10:00", "25:00")),
+        "Procedure.occurrence"
+    );
+    assert_eq!(
+        what(&GROUP.replace("A-", "Q-")),
+        "Observation.valueCodeableConcept"
+    );
+    assert_eq!(
+        what(&GROUP.replace(
+            "\"valueCodeableConcept\"",
+            "\"dataAbsentReason\":{},\"valueCodeableConcept\""
+        )),
+        "Observation.dataAbsentReason"
+    );
+    // A message names an element, never a value.
+    let error = Record::parse_line(PATIENT.replace("\"Қасымова\"", "7").as_bytes()).unwrap_err();
+    assert!(!error.to_string().contains('7'), "{error}");
+}
+
+#[test]
+fn huge_and_unknown_resources() {
+    let huge = PATIENT.replace("Әсел", &"Ә".repeat(MAX_LINE));
+    assert_eq!(code(&huge), "fhir-too-large");
+    let largest = format!("{PATIENT}{}", " ".repeat(MAX_LINE - PATIENT.len()));
+    assert_eq!(code(&largest), "ok");
+    assert_eq!(code(&(largest + " ")), "fhir-too-large");
+    let unknown = Record::parse_line(br#"{"resourceType":"Spaceship","id":"x"}"#).unwrap_err();
+    assert_eq!(
+        unknown,
+        FhirError::UnknownType {
+            resource_type: "Spaceship".into()
+        }
+    );
+    assert_eq!(unknown.code(), "fhir-unknown-type");
+    assert_eq!(
+        code(&format!(r#"{{"resourceType":"{}"}}"#, "a".repeat(65))),
+        "fhir-broken"
+    );
+    assert_eq!(code(r#"{"resourceType":"Қан"}"#), "fhir-broken");
+}
+
+#[test]
+fn dates_of_any_precision() {
+    let span = |text| FhirDate::parse(text).map(|d| (d.first.to_string(), d.last.to_string()));
+    assert_eq!(
+        span("2024"),
+        Some(("2024-01-01".into(), "2024-12-31".into()))
+    );
+    assert_eq!(
+        span("2024-02"),
+        Some(("2024-02-01".into(), "2024-02-29".into()))
+    );
+    assert_eq!(
+        span("2024-02-29"),
+        Some(("2024-02-29".into(), "2024-02-29".into()))
+    );
+    assert_eq!(
+        span("2026-09-02T10:15:00+05:00"),
+        Some(("2026-09-02".into(), "2026-09-02".into()))
+    );
+    for bad in [
+        "",
+        "24",
+        "2024-13",
+        "2023-02-29",
+        "2024-02T10:00:00Z",
+        "2026-09-02T10:15",
+        "2026-09-02T99:15:00Z",
+        "20240229",
+        "ᠠᠠ",
+    ] {
+        assert_eq!(span(bad), None, "{bad}");
+    }
+}
+
+/// Every element we write is one that the R5 definitions know (`tests/data/r5-elements.json`, from the published definitions).
+#[test]
+fn what_we_write_is_r5() {
+    let elements: HashMap<String, Vec<String>> =
+        serde_json::from_str(include_str!("../../tests/data/r5-elements.json")).unwrap();
+    let sites = ["KZ001".to_owned()];
+    let today = jiff::civil::Date::constant(2026, 11, 22);
+    let donors =
+        crate::synthetic::donors(ChaCha20Rng::seed_from_u64(1), today, &sites, 300).unwrap();
+    let organization = crate::synthetic::organization("KZ001", "Оқу орталығы");
+    for resource in donors.flat_map(|d| d.resources).chain([organization]) {
+        let mut value = serde_json::to_value(&resource).unwrap();
+        let name = value
+            .as_object_mut()
+            .unwrap()
+            .remove("resourceType")
+            .unwrap();
+        assert_eq!(name, resource.resource_type());
+        known(&elements, resource.resource_type(), &value);
+    }
+}
+
+fn known(elements: &HashMap<String, Vec<String>>, of: &str, value: &Value) {
+    match value {
+        Value::Array(list) => {
+            assert!(!list.is_empty(), "FHIR knows no empty list");
+            for item in list {
+                known(elements, of, item);
+            }
+        }
+        Value::Object(map) => {
+            assert!(!map.is_empty(), "FHIR knows no empty object");
+            for (name, child) in map {
+                let plain = name.strip_prefix('_').unwrap_or(name);
+                assert!(elements[of].iter().any(|e| e == plain), "{of}.{name}");
+                let child_type = match (of, name.as_str()) {
+                    (_, "meta") => "Meta",
+                    (_, "tag" | "coding") => "Coding",
+                    (_, "identifier" | "accessionIdentifier") => "Identifier",
+                    ("Patient", "name") => "HumanName",
+                    (_, "period" | "occurrencePeriod") => "Period",
+                    (_, "quantity") => "Quantity",
+                    ("Specimen", "collection") => "SpecimenCollection",
+                    ("Procedure", "performer") => "ProcedurePerformer",
+                    ("Observation", "component") => "ObservationComponent",
+                    (_, "managingOrganization" | "subject" | "author" | "actor" | "procedure") => {
+                        "Reference"
+                    }
+                    ("Coding" | "Identifier", _) => "",
+                    (
+                        _,
+                        "code"
+                        | "category"
+                        | "statusReason"
+                        | "valueCodeableConcept"
+                        | "dataAbsentReason",
+                    ) => "CodeableConcept",
+                    (_, "extension" | "_text") => "Extension",
+                    _ => "",
+                };
+                if child.is_object() || child.is_array() && child[0].is_object() {
+                    known(elements, child_type, child);
+                }
+            }
+        }
+        Value::String(text) => assert!(!text.trim().is_empty(), "FHIR knows no empty string"),
+        _ => assert!(!value.is_null(), "FHIR knows no null"),
+    }
+}
+
+proptest! {
+    #[test]
+    fn parsing_never_panics(bytes in proptest::collection::vec(any::<u8>(), 0..200), at in 0_usize..1000, by in any::<u8>()) {
+        let _ = Record::parse_line(&bytes);
+        for line in [PATIENT, FLAG, PROCEDURE, GROUP] {
+            let mut changed = line.as_bytes().to_vec();
+            let at = at % changed.len();
+            changed[at] = by;
+            let _ = Record::parse_line(&changed);
+            let _ = Record::parse_line(&changed[..at]);
+        }
+    }
+
+    #[test]
+    fn dates_never_panic(text in "[0-9TZ:+.-]{0,26}") {
+        let _ = FhirDate::parse(&text);
+    }
+}
