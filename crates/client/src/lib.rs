@@ -1,1 +1,44 @@
+//! The workstation: encrypted store, outbox, synchronisation, the gate in use, the patient cache. No window, no Tauri.
+//!
+//! The way through it:
+//!
+//! 1. [`Workstation::open`] takes the lock, reads the keyring, opens `workstation.db`, and repairs the outbox after a crash.
+//! 2. [`Workstation::enrol`] signs enrolment and acceptance, or [`Workstation::decline`] a refusal; durable when they return.
+//! 3. [`sync::run_once`] sends what waits and keeps receipts that verified. [`Workstation::progress`] tells how far it is.
+//! 4. [`Workstation::sign_in`] opens a person's keys; [`PersonSession::unlock`] renews the grant and opens the gate.
+//! 5. [`UnlockedWorkstation`] reads the change feed and answers [`UnlockedWorkstation::search`] and [`UnlockedWorkstation::card`], each
+//!    with an audit event before the answer, until [`UnlockedWorkstation::lock`].
+//!
+//! Files in the data directory: `workstation.db`, `patients.db`, `outbox/<id>.sealed`, `lock`.
+//! Every error has `code()`: the stable code for which the interface has words.
 
+pub mod clock;
+pub mod database;
+pub mod disk;
+pub mod document;
+pub mod error;
+pub mod keyring;
+pub mod sync;
+pub mod transport;
+
+mod audit;
+mod backoff;
+mod enrol;
+mod lock_file;
+mod outbox;
+mod people;
+mod proof;
+mod random;
+mod session;
+mod settings;
+mod unlocked;
+mod workstation;
+
+pub use enrol::{EnrolError, EnrolRequest, Evidence, Pending};
+pub use people::{Person, Progress, Proof, ReceiptFacts};
+pub use random::RandomError;
+pub use session::{PersonSession, SignInError, UnlockError};
+pub use unlocked::{DonorCard, DonorPage, DonorRow, Refreshed, UnlockedWorkstation};
+pub use workstation::{OpenError, Options, Workstation};
+
+pub use infoblood_agreement::statement::{Decision, Language};

@@ -1,0 +1,247 @@
+//! Who is enrolled on this workstation, and how far each registration is.
+
+use infoblood_agreement::{cbor::Limits, transparent};
+use jiff::Timestamp;
+use sqlx::{FromRow, SqliteConnection};
+
+use crate::{
+    Workstation, database::DatabaseError, document::DocumentFacts, error::StoreError, proof,
+    session::stored_grant,
+};
+
+/// A person of the list «who are you».
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Person {
+    /// 32 hex digits.
+    pub person_id: String,
+    /// Lower case.
+    pub login: String,
+    /// As the server names the person; `None` before the first session.
+    pub name: Option<String>,
+    /// `clinician`, `registrar` …; `None` before the first session.
+    pub role: Option<String>,
+    /// Whether the decision's receipt was verified.
+    pub is_registered: bool,
+    /// End of the lease of the stored grant; `None` without one that verifies.
+    pub offline_until: Option<Timestamp>,
+    /// The last time the person opened the patient views here.
+    pub last_sign_in: Option<Timestamp>,
+}
+
+/// How far a registration is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Progress {
+    /// Lower case.
+    pub login: String,
+    /// Leaf hash of the decision, hex.
+    pub statement_id: String,
+    /// When it was signed, which is when it was stored.
+    pub signed_at: Timestamp,
+    /// When it was last sent.
+    pub sent_at: Option<Timestamp>,
+    /// When the receipt verified here.
+    pub receipt_verified_at: Option<Timestamp>,
+    /// What the receipt says.
+    pub receipt: Option<ReceiptFacts>,
+    /// Failed attempts at what is next.
+    pub attempts: u32,
+    /// When the next attempt is due; `None` when nothing waits for time.
+    pub next_attempt_at: Option<Timestamp>,
+    /// Code of the last failure.
+    pub error: Option<String>,
+    /// Whether the failure is final: the person enrols again with a new code.
+    pub is_refused: bool,
+    /// What was accepted.
+    pub document: DocumentFacts,
+}
+
+/// What a verified receipt says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReceiptFacts {
+    /// By the server's clock.
+    pub registered_at: Timestamp,
+    /// Leaves in the log then.
+    pub tree_size: u64,
+    /// The statement's place, from 0.
+    pub leaf_index: u64,
+}
+
+#[derive(FromRow)]
+pub(crate) struct Identity {
+    pub(crate) id: i64,
+    pub(crate) person_id: String,
+    pub(crate) login: String,
+    pub(crate) name: Option<String>,
+    pub(crate) role: Option<String>,
+    pub(crate) wrapped: Option<Vec<u8>>,
+    pub(crate) signed_in_at: Option<i64>,
+    pub(crate) refused: Option<String>,
+}
+
+impl Workstation {
+    /// Everybody who can sign in here, by login.
+    pub async fn people(&self) -> Result<Vec<Person>, DatabaseError> {
+        let mut store = self.store().await;
+        let ids: Vec<String> = sqlx::query_scalar(
+            "SELECT DISTINCT person_id FROM identity WHERE wrapped IS NOT NULL ORDER BY login",
+        )
+        .fetch_all(&mut *store)
+        .await?;
+        let mut people = Vec::new();
+        for person_id in ids {
+            let Some(identity) = identity(&mut store, &person_id).await? else {
+                continue;
+            };
+            let registered = self.registered(&mut store, identity.id).await?;
+            let offline_until = match &registered {
+                Some(registered) => stored_grant(self, &mut store, &person_id, registered)
+                    .await?
+                    .and_then(|grant| Timestamp::from_second(grant.terms().offline_until).ok()),
+                None => None,
+            };
+            people.push(Person {
+                is_registered: registered.is_some(),
+                offline_until,
+                last_sign_in: identity
+                    .signed_in_at
+                    .and_then(|at| Timestamp::from_second(at).ok()),
+                person_id,
+                login: identity.login,
+                name: identity.name,
+                role: identity.role,
+            });
+        }
+        Ok(people)
+    }
+
+    /// How far this person's registration is; `None` for a stranger.
+    pub async fn progress(&self, person_id: &str) -> Result<Option<Progress>, DatabaseError> {
+        #[derive(FromRow)]
+        struct Row {
+            id: String,
+            created_at: i64,
+            sent_at: Option<i64>,
+            document_version: i64,
+            document_sha256: String,
+            effective_from: i64,
+        }
+        #[derive(FromRow)]
+        struct Waiting {
+            attempts: i64,
+            next_attempt_at: i64,
+            error: Option<String>,
+            wedged: bool,
+        }
+        let mut store = self.store().await;
+        let Some(identity) = identity(&mut store, person_id).await? else {
+            return Ok(None);
+        };
+        let row: Option<Row> = sqlx::query_as(
+            "SELECT id, created_at, sent_at, document_version, document_sha256, effective_from FROM statement
+             WHERE identity = ? AND kind = 'acceptance' ORDER BY sequence DESC LIMIT 1",
+        )
+        .bind(identity.id)
+        .fetch_optional(&mut *store)
+        .await?;
+        let Some(row) = row else { return Ok(None) };
+        let waiting: Option<Waiting> = sqlx::query_as(
+            "SELECT o.attempts, o.next_attempt_at, o.error, o.wedged FROM outbox o JOIN statement s ON s.item_id = o.id
+             WHERE s.identity = ? ORDER BY s.kind = 'enrolment' DESC LIMIT 1",
+        )
+        .bind(identity.id)
+        .fetch_optional(&mut *store)
+        .await?;
+        let registered = self.registered(&mut store, identity.id).await?;
+        let verified_at: Option<i64> =
+            sqlx::query_scalar("SELECT verified_at FROM statement WHERE id = ?")
+                .bind(&row.id)
+                .fetch_one(&mut *store)
+                .await?;
+        let mut sha256 = [0; 32];
+        let _ = hex::decode_to_slice(&row.document_sha256, &mut sha256);
+        let at = |seconds: i64| Timestamp::from_second(seconds).ok();
+        Ok(Some(Progress {
+            login: identity.login,
+            statement_id: row.id,
+            signed_at: at(row.created_at).unwrap_or_default(),
+            sent_at: row.sent_at.and_then(at),
+            receipt_verified_at: registered.as_ref().and(verified_at).and_then(at),
+            receipt: registered.map(|registered| ReceiptFacts {
+                registered_at: at(registered.receipt.registered_at()).unwrap_or_default(),
+                tree_size: registered.receipt.tree_size(),
+                leaf_index: registered.receipt.leaf_index(),
+            }),
+            attempts: waiting.as_ref().map_or(0, |waiting| {
+                u32::try_from(waiting.attempts).unwrap_or(u32::MAX)
+            }),
+            next_attempt_at: waiting
+                .as_ref()
+                .filter(|waiting| !waiting.wedged)
+                .and_then(|waiting| Timestamp::from_millisecond(waiting.next_attempt_at).ok()),
+            error: identity
+                .refused
+                .clone()
+                .or_else(|| waiting.and_then(|waiting| waiting.error)),
+            is_refused: identity.refused.is_some(),
+            document: DocumentFacts {
+                version: row.document_version.unsigned_abs(),
+                sha256,
+                effective_from: row.effective_from,
+            },
+        }))
+    }
+
+    /// The person's registered acceptance as one file that any SCITT verifier reads; `None` before it is registered.
+    pub async fn proof(&self, person_id: &str) -> Result<Option<Proof>, StoreError> {
+        let mut store = self.store().await;
+        let Some(identity) = identity(&mut store, person_id).await? else {
+            return Ok(None);
+        };
+        if self.registered(&mut store, identity.id).await?.is_none() {
+            return Ok(None);
+        }
+        let mut files = Vec::new();
+        for kind in ["enrolment", "acceptance"] {
+            let Some((statement, Some(receipt))) =
+                proof::statement(&mut store, identity.id, kind).await?
+            else {
+                return Ok(None);
+            };
+            files.push(
+                transparent::join(&statement, &receipt, &Limits::DEFAULT)
+                    .map_err(StoreError::sign)?,
+            );
+        }
+        let mut files = files.into_iter();
+        let (Some(enrolment), Some(acceptance)) = (files.next(), files.next()) else {
+            return Ok(None);
+        };
+        Ok(Some(Proof {
+            acceptance,
+            enrolment,
+        }))
+    }
+}
+
+/// Transparent statements (RFC 9943).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Proof {
+    /// The decision with its receipt.
+    pub acceptance: Vec<u8>,
+    /// The enrolment of the key that signed it, with its receipt.
+    pub enrolment: Vec<u8>,
+}
+
+/// The identity that counts: the newest that was not refused, else the newest.
+pub(crate) async fn identity(
+    store: &mut SqliteConnection,
+    person_id: &str,
+) -> Result<Option<Identity>, DatabaseError> {
+    Ok(sqlx::query_as(
+        "SELECT id, person_id, login, name, role, wrapped, signed_in_at, refused FROM identity
+         WHERE person_id = ? ORDER BY refused IS NULL DESC, id DESC LIMIT 1",
+    )
+    .bind(person_id)
+    .fetch_optional(store)
+    .await?)
+}

@@ -1,0 +1,541 @@
+//! Signing in and opening the gate.
+
+use std::{sync::Arc, time::Duration};
+
+use infoblood_agreement::{
+    audit::Action,
+    gate::{self, GateError, Inputs, WrappedDek},
+    grant::{Expected, GrantError, VerifiedGrant},
+    key_set::{KeySet, KeySetError},
+    session::{self, SessionError, SignedTime},
+    vault::{PersonKeys, VaultError},
+};
+use jiff::Timestamp;
+use rand_core::Rng as _;
+use secrecy::SecretString;
+use sqlx::SqliteConnection;
+
+use crate::{
+    UnlockedWorkstation, Workstation,
+    audit::Access,
+    database::DatabaseError,
+    document::DocumentFacts,
+    error::StoreError,
+    people::identity,
+    proof::Registered,
+    random, settings,
+    transport::{SessionRequest, Token, TransportError},
+};
+
+/// Wrong passphrases that cost no waiting yet.
+const FREE_ATTEMPTS: i64 = 2;
+/// The longest wait after a wrong passphrase.
+const LONGEST_WAIT: i64 = 15 * 60;
+
+/// A person whose passphrase was right, with open keys; they are wiped when the last clone is dropped.
+#[derive(Clone)]
+pub struct PersonSession {
+    person_id: String,
+    login: String,
+    identity: i64,
+    keys: Arc<PersonKeys>,
+}
+
+impl std::fmt::Debug for PersonSession {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("PersonSession")
+            .field("person_id", &self.person_id)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why a passphrase opened nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum SignInError {
+    /// Nobody of this id has keys here.
+    #[error("nobody of this id is enrolled here")]
+    Unknown,
+    /// The server revoked the person.
+    #[error("the person was revoked")]
+    Revoked,
+    /// The passphrase is wrong; how long to wait before the next attempt.
+    #[error("the passphrase is wrong")]
+    Wrong {
+        /// Zero for the first attempts.
+        retry_after: Duration,
+    },
+    /// Too early after wrong passphrases.
+    #[error("too many wrong passphrases")]
+    Wait {
+        /// How long to wait.
+        retry_after: Duration,
+    },
+    /// The stored keys are damaged, or memory is short.
+    #[error("the keys cannot be opened")]
+    Vault(#[source] VaultError),
+    /// It could not be recorded.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl SignInError {
+    /// Stable code for the interface.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Unknown => "login-unknown",
+            Self::Revoked => "person-revoked",
+            Self::Wrong { .. } => "passphrase-wrong",
+            Self::Wait { .. } => "passphrase-wait",
+            Self::Vault(error) => error.code(),
+            Self::Store(error) => error.code(),
+        }
+    }
+
+    /// How long the person has to wait.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Wrong { retry_after } | Self::Wait { retry_after } => Some(*retry_after),
+            _ => None,
+        }
+    }
+}
+
+/// Why the gate stayed closed.
+#[derive(Debug, thiserror::Error)]
+pub enum UnlockError {
+    /// No registered acceptance of the current document, or no grant yet.
+    #[error("no registered acceptance of the current document")]
+    AgreementRequired,
+    /// The server could not be asked, or it refused.
+    #[error(transparent)]
+    Transport(#[from] TransportError),
+    /// The key set in the server's answer is not the authority's.
+    #[error("the server's key set is not the authority's")]
+    KeySet(#[source] KeySetError),
+    /// The server's signed time does not verify.
+    #[error("the server's signed time does not verify")]
+    Time(#[source] SessionError),
+    /// The grant does not verify, or is for somebody or something else.
+    #[error("the grant is not valid")]
+    Grant(#[source] GrantError),
+    /// The gate itself refused.
+    #[error(transparent)]
+    Gate(#[from] GateError),
+    /// The lease ended while the workstation was open.
+    #[error("the lease ended")]
+    Expired,
+    /// No such record in the cache.
+    #[error("no such record")]
+    Unknown,
+    /// The feed's cursor is gone at the server, and the refill failed too.
+    #[error("a record in the cache cannot be read")]
+    Clinical,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl UnlockError {
+    /// Stable code for the interface.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::AgreementRequired => "agreement-required",
+            Self::Transport(error) => error.code(),
+            Self::KeySet(_) => "profile-wrong-authority",
+            Self::Time(_) | Self::Grant(_) => "grant-invalid",
+            Self::Gate(error) => error.code(),
+            Self::Expired => "grant-expired",
+            Self::Unknown => "patient-locked",
+            Self::Clinical => "internal",
+            Self::Store(error) => error.code(),
+        }
+    }
+
+    /// Whether the stored grant may be used in its place: the server was not there to say anything.
+    fn is_absence(&self) -> bool {
+        matches!(self, Self::Transport(error) if error.is_transient())
+    }
+}
+
+impl From<DatabaseError> for UnlockError {
+    fn from(error: DatabaseError) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+impl From<sqlx::Error> for UnlockError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+impl From<random::RandomError> for UnlockError {
+    fn from(error: random::RandomError) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+impl Workstation {
+    /// Opens a person's keys. Wrong passphrases are recorded and cost a growing delay, which survives a restart.
+    pub async fn sign_in(
+        &self,
+        person_id: &str,
+        passphrase: SecretString,
+    ) -> Result<PersonSession, SignInError> {
+        let now = self.now().as_second();
+        let (identity, failures) = {
+            let mut store = self.store().await;
+            let identity = identity(&mut store, person_id)
+                .await
+                .map_err(StoreError::from)?
+                .ok_or(SignInError::Unknown)?;
+            let (failures, wait_until): (i64, i64) =
+                sqlx::query_as("SELECT failures, wait_until FROM attempt WHERE person_id = ?")
+                    .bind(person_id)
+                    .fetch_optional(&mut *store)
+                    .await
+                    .map_err(StoreError::from)?
+                    .unwrap_or_default();
+            // A clock that went back lengthens no wait.
+            let left = (wait_until - now).min(LONGEST_WAIT);
+            if left > 0 {
+                return Err(SignInError::Wait {
+                    retry_after: Duration::from_secs(left.unsigned_abs()),
+                });
+            }
+            (identity, failures)
+        };
+        let Some(wrapped) = identity.wrapped else {
+            self.record(Access::deny(
+                Action::AccessRefused,
+                person_id,
+                "person-revoked",
+            ))
+            .await?;
+            return Err(SignInError::Revoked);
+        };
+        let (keys, id) = (self.keys(), person_id.to_owned());
+        let opened = tokio::task::spawn_blocking(move || {
+            PersonKeys::unwrap(&wrapped, &keys, &id, &passphrase)
+        })
+        .await
+        .map_err(StoreError::sign)?;
+        match opened {
+            Ok(keys) => {
+                self.set_attempts(person_id, 0, 0).await?;
+                Ok(PersonSession::new(
+                    identity.person_id,
+                    identity.login,
+                    identity.id,
+                    keys,
+                ))
+            }
+            Err(VaultError::WrongPassphrase) => {
+                let failures = failures + 1;
+                let wait = wait_after(failures);
+                self.set_attempts(person_id, failures, now + wait).await?;
+                self.record(Access::deny(
+                    Action::SignInFailed,
+                    person_id,
+                    "passphrase-wrong",
+                ))
+                .await?;
+                Err(SignInError::Wrong {
+                    retry_after: Duration::from_secs(wait.unsigned_abs()),
+                })
+            }
+            Err(error) => Err(SignInError::Vault(error)),
+        }
+    }
+
+    async fn set_attempts(
+        &self,
+        person_id: &str,
+        failures: i64,
+        wait_until: i64,
+    ) -> Result<(), StoreError> {
+        sqlx::query(
+            "INSERT INTO attempt (person_id, failures, wait_until) VALUES (?, ?, ?)
+             ON CONFLICT (person_id) DO UPDATE SET failures = excluded.failures, wait_until = excluded.wait_until",
+        )
+        .bind(person_id)
+        .bind(failures)
+        .bind(wait_until)
+        .execute(&mut *self.store().await)
+        .await?;
+        Ok(())
+    }
+
+    /// What a server's refusal means for what is stored here.
+    async fn obey(&self, person: &PersonSession, code: &str) -> Result<(), StoreError> {
+        let mut store = self.store().await;
+        match code {
+            "person-revoked" => {
+                sqlx::query("DELETE FROM grant_message WHERE person_id = ?")
+                    .bind(&person.person_id)
+                    .execute(&mut *store)
+                    .await?;
+                sqlx::query("UPDATE identity SET wrapped = NULL, refused = 'person-revoked' WHERE person_id = ?")
+                    .bind(&person.person_id)
+                    .execute(&mut *store)
+                    .await?;
+            }
+            "device-revoked" => {
+                sqlx::query("DELETE FROM grant_message")
+                    .execute(&mut *store)
+                    .await?;
+                settings::remove(&mut store, "wrapped_dek").await?;
+            }
+            "agreement-required" => {
+                sqlx::query("DELETE FROM grant_message WHERE person_id = ?")
+                    .bind(&person.person_id)
+                    .execute(&mut *store)
+                    .await?;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// Seconds to wait after so many wrong passphrases: 0, 0, 2, 4, 8 … 900.
+fn wait_after(failures: i64) -> i64 {
+    if failures <= FREE_ATTEMPTS {
+        0
+    } else {
+        (1i64 << (failures - FREE_ATTEMPTS).min(20)).min(LONGEST_WAIT)
+    }
+}
+
+impl PersonSession {
+    pub(crate) fn new(person_id: String, login: String, identity: i64, keys: PersonKeys) -> Self {
+        Self {
+            person_id,
+            login,
+            identity,
+            keys: Arc::new(keys),
+        }
+    }
+
+    /// 32 hex digits.
+    pub fn person_id(&self) -> &str {
+        &self.person_id
+    }
+
+    /// Lower case.
+    pub fn login(&self) -> &str {
+        &self.login
+    }
+
+    /// Opens the gate and the patient cache. `online`: renew the grant first; if the server is not there, the stored grant counts as
+    /// long as its lease runs. A refusal leaves an audit event.
+    pub async fn unlock(
+        &self,
+        workstation: &Workstation,
+        online: bool,
+    ) -> Result<UnlockedWorkstation, UnlockError> {
+        match self.try_unlock(workstation, online).await {
+            Ok(unlocked) => {
+                workstation
+                    .record(Access::permit(Action::SignIn, &self.person_id))
+                    .await?;
+                Ok(unlocked)
+            }
+            Err(error) => {
+                let refused = !matches!(&error, UnlockError::Store(_)) && !error.is_absence();
+                if refused {
+                    workstation
+                        .record(Access::deny(
+                            Action::AccessRefused,
+                            &self.person_id,
+                            error.code(),
+                        ))
+                        .await?;
+                }
+                Err(error)
+            }
+        }
+    }
+
+    async fn try_unlock(
+        &self,
+        workstation: &Workstation,
+        online: bool,
+    ) -> Result<UnlockedWorkstation, UnlockError> {
+        let mut absence = None;
+        let mut token = None;
+        if online {
+            match self.renew(workstation).await {
+                Ok(renewed) => token = Some(renewed),
+                Err(error) if error.is_absence() => absence = Some(error),
+                Err(error) => return Err(error),
+            }
+        }
+        let mut store = workstation.store().await;
+        let registered = workstation
+            .registered(&mut store, self.identity)
+            .await?
+            .ok_or(UnlockError::AgreementRequired)?;
+        let Some(grant) =
+            stored_grant(workstation, &mut store, &self.person_id, &registered).await?
+        else {
+            // Without a grant the reason why the server was not reached is the better answer.
+            return Err(absence.unwrap_or(UnlockError::AgreementRequired));
+        };
+        let wrapped = match settings::get(&mut store, "wrapped_dek").await? {
+            Some(bytes) => Some(WrappedDek::parse(&bytes)?),
+            None => None,
+        };
+        let mut rng = random::generator()?;
+        let now = workstation.now().as_second();
+        let keys = workstation.keys();
+        let document = DocumentFacts::current().sha256;
+        let mut inputs = Inputs {
+            acceptance: &registered.acceptance,
+            receipt: &registered.receipt,
+            grant: &grant,
+            person: &self.keys,
+            workstation: &keys,
+            document: &document,
+            wrapped_dek: wrapped.as_ref(),
+        };
+        let unlocked = match gate::open(&inputs, now, &mut rng) {
+            // Online, a cache under another share is refilled under the new one: it is disposable.
+            Err(GateError::DatabaseKey | GateError::Grant(GrantError::Epoch))
+                if token.is_some() =>
+            {
+                inputs.wrapped_dek = None;
+                gate::open(&inputs, now, &mut rng)?
+            }
+            result => result?,
+        };
+        if let Some(new) = unlocked.new_dek() {
+            settings::set(&mut store, "wrapped_dek", &new.to_bytes()).await?;
+        }
+        sqlx::query("UPDATE identity SET signed_in_at = ? WHERE id = ?")
+            .bind(now)
+            .bind(self.identity)
+            .execute(&mut *store)
+            .await?;
+        drop(store);
+        UnlockedWorkstation::open(workstation.clone(), self.clone(), unlocked, token).await
+    }
+
+    /// Opens a session with the server and stores what it brings: key set, time, name, grant. Everything is verified first.
+    pub(crate) async fn renew(&self, workstation: &Workstation) -> Result<Token, UnlockError> {
+        let result = self.try_renew(workstation).await;
+        if let Err(UnlockError::Transport(TransportError::Refused { code, .. })) = &result {
+            workstation.obey(self, code).await?;
+        }
+        result
+    }
+
+    async fn try_renew(&self, workstation: &Workstation) -> Result<Token, UnlockError> {
+        let transport = &workstation.0.transport;
+        let registered = {
+            let mut store = workstation.store().await;
+            workstation
+                .registered(&mut store, self.identity)
+                .await?
+                .ok_or(UnlockError::AgreementRequired)?
+        };
+        let challenge = transport.challenge().await?;
+        let mut nonce = [0; 16];
+        random::generator()?.fill_bytes(&mut nonce);
+        let device_id = workstation.device_id();
+        let signature = session::sign(self.keys.signing(), &challenge.0, &device_id, &nonce)
+            .map_err(UnlockError::Time)?;
+        let answer = transport
+            .session(SessionRequest {
+                challenge: &challenge.0,
+                login: &self.login,
+                device_id: &device_id,
+                nonce: &nonce,
+                signature: &signature,
+            })
+            .await?;
+        let profile = workstation.profile();
+        let key_set =
+            KeySet::verify(&answer.key_set, profile.authority()).map_err(UnlockError::KeySet)?;
+        let time =
+            SignedTime::verify(&answer.signed_time, &key_set, &nonce).map_err(UnlockError::Time)?;
+        workstation.accept_key_set(key_set).await?;
+        workstation.accept_time(&time).await?;
+        sqlx::query("UPDATE identity SET name = ?, role = ? WHERE id = ?")
+            .bind(&answer.name)
+            .bind(&answer.role)
+            .bind(self.identity)
+            .execute(&mut *workstation.store().await)
+            .await?;
+
+        let document = DocumentFacts::current().sha256;
+        let grant = transport
+            .grant(&answer.token, &hex::encode(document))
+            .await?;
+        let verified = verify_grant(workstation, &grant, &self.person_id, &registered)
+            .map_err(UnlockError::Grant)?;
+        sqlx::query(
+            "INSERT INTO grant_message (person_id, bytes, received_at) VALUES (?, ?, ?)
+             ON CONFLICT (person_id) DO UPDATE SET bytes = excluded.bytes, received_at = excluded.received_at",
+        )
+        .bind(&self.person_id)
+        .bind(verified.as_bytes())
+        .bind(workstation.now().as_second())
+        .execute(&mut *workstation.store().await)
+        .await?;
+        Ok(answer.token)
+    }
+}
+
+fn verify_grant(
+    workstation: &Workstation,
+    grant: &[u8],
+    person_id: &str,
+    registered: &Registered,
+) -> Result<VerifiedGrant, GrantError> {
+    let expected = Expected {
+        person_id,
+        device_id: &workstation.device_id(),
+        document: &DocumentFacts::current().sha256,
+        leaf: registered.acceptance.leaf(),
+    };
+    VerifiedGrant::verify(grant, &workstation.key_set(), &expected)
+}
+
+/// The stored grant, verified again; one that does not verify is none.
+pub(crate) async fn stored_grant(
+    workstation: &Workstation,
+    store: &mut SqliteConnection,
+    person_id: &str,
+    registered: &Registered,
+) -> Result<Option<VerifiedGrant>, DatabaseError> {
+    let bytes: Option<Vec<u8>> =
+        sqlx::query_scalar("SELECT bytes FROM grant_message WHERE person_id = ?")
+            .bind(person_id)
+            .fetch_optional(store)
+            .await?;
+    Ok(bytes.and_then(|bytes| verify_grant(workstation, &bytes, person_id, registered).ok()))
+}
+
+/// Whether the local time is acceptable at all, and the later of it and the floor.
+pub(crate) fn trusted_now(now: Timestamp, floor: i64) -> Result<i64, GateError> {
+    let now = now.as_second();
+    if now < floor - gate::CLOCK_TOLERANCE {
+        Err(GateError::ClockBehind { floor })
+    } else {
+        Ok(now.max(floor))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wrong_passphrases_cost_more_and_more() {
+        let waits: Vec<_> = (1..=14).map(wait_after).collect();
+        assert_eq!(waits[..6], [0, 0, 2, 4, 8, 16]);
+        assert_eq!(waits[13], LONGEST_WAIT);
+    }
+}

@@ -1,0 +1,524 @@
+//! Requests to the central server. Everything that comes back is treated as hostile: media type, size and time are limited here, and
+//! signatures are checked by the caller before anything is used.
+
+use std::time::Duration;
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use reqwest::{
+    Client, Method, RequestBuilder, Response, StatusCode, Url,
+    header::{ACCEPT, CONTENT_TYPE, RETRY_AFTER},
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+mod feed;
+pub use feed::{FeedLine, FeedPage, Stream};
+
+/// Largest answer that is no change feed, in bytes.
+const MAX_ANSWER: usize = 64 * 1024;
+const COSE: &str = "application/cose";
+
+/// How long the parts of a request may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Deadlines {
+    /// Until the connection stands.
+    pub connect: Duration,
+    /// The whole request; for the change feed, the longest silence within it.
+    pub total: Duration,
+}
+
+impl Default for Deadlines {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(5),
+            total: Duration::from_secs(30),
+        }
+    }
+}
+
+/// Why a request brought nothing usable.
+#[derive(Debug, thiserror::Error)]
+pub enum TransportError {
+    /// No connection to the server.
+    #[error("the server cannot be reached")]
+    Unreachable(#[source] reqwest::Error),
+    /// The deadline passed.
+    #[error("the server is too slow")]
+    Slow,
+    /// Not the media type or form that the protocol names: a proxy's page, for example.
+    #[error("the answer is not of the protocol")]
+    NotProtocol,
+    /// The answer ended before its end.
+    #[error("the answer was cut")]
+    Truncated,
+    /// The answer is larger than the protocol allows.
+    #[error("the answer is too large")]
+    TooLarge,
+    /// The server refused (4xx).
+    #[error("the server refused with {status}: {code}")]
+    Refused {
+        /// HTTP status.
+        status: u16,
+        /// The server's stable code, or `server-refused`.
+        code: String,
+        /// `Retry-After`, when given.
+        retry_after: Option<Duration>,
+    },
+    /// The server failed (5xx).
+    #[error("the server failed with {status}")]
+    Failed {
+        /// HTTP status.
+        status: u16,
+        /// `Retry-After`, when given.
+        retry_after: Option<Duration>,
+    },
+    /// The profile's URL or certificate cannot be used.
+    #[error("the profile's address or certificate cannot be used")]
+    Profile,
+}
+
+/// The codes of a server that people see as they are; any other becomes `server-refused`.
+const PASSED_ON: &[&str] = &[
+    "agreement-required",
+    "person-revoked",
+    "device-revoked",
+    "device-pending",
+    "code-wrong",
+    "code-used",
+    "code-expired",
+    "document-unknown",
+    "login-unknown",
+];
+
+impl TransportError {
+    /// Stable code for the interface.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Unreachable(_) => "server-unreachable",
+            Self::Slow => "server-slow",
+            Self::NotProtocol | Self::TooLarge => "server-not-json",
+            Self::Truncated => "server-truncated",
+            Self::Refused { code, .. } => PASSED_ON
+                .iter()
+                .find(|known| *known == code)
+                .copied()
+                .unwrap_or("server-refused"),
+            Self::Failed { .. } => "server-failed",
+            Self::Profile => "profile-malformed",
+        }
+    }
+
+    /// Whether the same request may succeed later without anybody doing anything.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Refused { status, .. } => matches!(status, 401 | 408 | 425 | 429),
+            Self::Profile => false,
+            _ => true,
+        }
+    }
+
+    /// The wait that the server asked for.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Refused { retry_after, .. } | Self::Failed { retry_after, .. } => *retry_after,
+            _ => None,
+        }
+    }
+}
+
+impl From<reqwest::Error> for TransportError {
+    fn from(error: reqwest::Error) -> Self {
+        if error.is_timeout() {
+            Self::Slow
+        } else if error.is_body() || error.is_decode() {
+            Self::Truncated
+        } else {
+            Self::Unreachable(error)
+        }
+    }
+}
+
+/// The first half of a session: what the server wants signed.
+#[derive(Debug, Clone, Copy)]
+pub struct Challenge(pub [u8; 32]);
+
+/// The second half of a session, sent by the client.
+#[derive(Debug)]
+pub struct SessionRequest<'a> {
+    /// As the server gave it.
+    pub challenge: &'a [u8; 32],
+    /// The person's login.
+    pub login: &'a str,
+    /// Hex.
+    pub device_id: &'a str,
+    /// Fresh.
+    pub nonce: &'a [u8; 16],
+    /// By the person's key.
+    pub signature: &'a [u8; 64],
+}
+
+/// What the server answers; the two messages are not verified yet.
+#[derive(Debug)]
+pub struct SessionAnswer {
+    /// Bearer token.
+    pub token: Token,
+    /// COSE, by the grant key.
+    pub signed_time: Vec<u8>,
+    /// COSE, by the authority.
+    pub key_set: Vec<u8>,
+    /// The person's name, as the server knows it.
+    pub name: String,
+    /// The person's role.
+    pub role: String,
+}
+
+/// A session's bearer token; never printed.
+#[derive(Clone)]
+pub struct Token(secrecy::SecretString);
+
+impl std::fmt::Debug for Token {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Token")
+    }
+}
+
+impl Token {
+    fn authorise(&self, request: RequestBuilder) -> RequestBuilder {
+        use secrecy::ExposeSecret as _;
+        request.bearer_auth(self.0.expose_secret())
+    }
+}
+
+/// One sealed item for `POST /v1/audit-events`.
+#[derive(Debug, Clone)]
+pub struct SealedLine {
+    /// Hex of the item's id.
+    pub id: String,
+    /// The sealed file's bytes.
+    pub sealed: Vec<u8>,
+}
+
+/// The server's answer for one item.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct ItemStatus {
+    /// Hex of the item's id.
+    pub id: String,
+    /// `stored`, `duplicate` or `rejected`.
+    pub status: ItemState,
+    /// Why it was rejected.
+    #[serde(default)]
+    pub code: Option<String>,
+}
+
+/// What became of an item at the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ItemState {
+    /// Kept for the first time.
+    Stored,
+    /// Was there already.
+    Duplicate,
+    /// Will never be taken in this form.
+    Rejected,
+}
+
+/// The connection to one central server.
+#[derive(Debug, Clone)]
+pub struct Transport {
+    client: Client,
+    base: Url,
+    deadlines: Deadlines,
+}
+
+impl Transport {
+    /// A transport to `url`, trusting `ca_pem` besides the system's certificates, through `proxy` if one is named.
+    pub fn new(
+        url: &str,
+        ca_pem: Option<&str>,
+        proxy: Option<&str>,
+        deadlines: Deadlines,
+    ) -> Result<Self, TransportError> {
+        // The error says only that a provider is installed already.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let mut base = Url::parse(url).map_err(|_| TransportError::Profile)?;
+        if !matches!(base.scheme(), "http" | "https") {
+            return Err(TransportError::Profile);
+        }
+        if !base.path().ends_with('/') {
+            base.set_path(&format!("{}/", base.path()));
+        }
+        let mut builder = Client::builder()
+            .connect_timeout(deadlines.connect)
+            .read_timeout(deadlines.total)
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .user_agent(concat!("infoblood/", env!("CARGO_PKG_VERSION")));
+        if let Some(proxy) = proxy {
+            builder =
+                builder.proxy(reqwest::Proxy::all(proxy).map_err(|_| TransportError::Profile)?);
+        }
+        if let Some(pem) = ca_pem {
+            let certificates = reqwest::Certificate::from_pem_bundle(pem.as_bytes())
+                .map_err(|_| TransportError::Profile)?;
+            builder = builder.tls_certs_merge(certificates);
+        }
+        let client = builder.build().map_err(|_| TransportError::Profile)?;
+        Ok(Self {
+            client,
+            base,
+            deadlines,
+        })
+    }
+
+    /// Posts a signed statement to the log and returns its receipt, unverified.
+    pub async fn post_entry(&self, statement: Vec<u8>) -> Result<Vec<u8>, TransportError> {
+        self.post_cose("entries", statement).await
+    }
+
+    /// Posts an enrolment and returns its receipt, unverified.
+    pub async fn post_enrolment(&self, statement: Vec<u8>) -> Result<Vec<u8>, TransportError> {
+        self.post_cose("v1/enrolments", statement).await
+    }
+
+    /// Asks for a challenge.
+    pub async fn challenge(&self) -> Result<Challenge, TransportError> {
+        #[derive(Deserialize)]
+        struct Answer {
+            challenge: String,
+        }
+        let request = self.request(Method::POST, "v1/sessions")?.json(&json!({}));
+        let answer: Answer = self.json(request).await?;
+        bytes(&answer.challenge)?
+            .try_into()
+            .map(Challenge)
+            .map_err(|_| TransportError::NotProtocol)
+    }
+
+    /// Opens a session.
+    pub async fn session(
+        &self,
+        session: SessionRequest<'_>,
+    ) -> Result<SessionAnswer, TransportError> {
+        #[derive(Deserialize)]
+        struct Person {
+            name: String,
+            role: String,
+        }
+        #[derive(Deserialize)]
+        struct Answer {
+            token: String,
+            signed_time: String,
+            key_set: String,
+            person: Person,
+        }
+        #[derive(Serialize)]
+        struct Body<'a> {
+            challenge: String,
+            login: &'a str,
+            device_id: &'a str,
+            nonce: String,
+            signature: String,
+        }
+        let request = self.request(Method::POST, "v1/sessions")?.json(&Body {
+            challenge: URL_SAFE_NO_PAD.encode(session.challenge),
+            login: session.login,
+            device_id: session.device_id,
+            nonce: URL_SAFE_NO_PAD.encode(session.nonce),
+            signature: URL_SAFE_NO_PAD.encode(session.signature),
+        });
+        let answer: Answer = self.json(request).await?;
+        Ok(SessionAnswer {
+            token: Token(answer.token.into()),
+            signed_time: bytes(&answer.signed_time)?,
+            key_set: bytes(&answer.key_set)?,
+            name: answer.person.name,
+            role: answer.person.role,
+        })
+    }
+
+    /// Asks for a grant for the document; the answer is unverified.
+    pub async fn grant(
+        &self,
+        token: &Token,
+        document_sha256: &str,
+    ) -> Result<Vec<u8>, TransportError> {
+        let request = self
+            .request(Method::POST, "v1/grants")?
+            .json(&json!({ "document_sha256": document_sha256 }));
+        let response = self.send(token.authorise(request)).await?;
+        expect_type(&response, COSE)?;
+        body(response, MAX_ANSWER).await
+    }
+
+    /// Posts sealed audit events; the answer says for each what became of it.
+    pub async fn audit_events(
+        &self,
+        items: &[SealedLine],
+    ) -> Result<Vec<ItemStatus>, TransportError> {
+        let mut lines = Vec::new();
+        for item in items {
+            let line = json!({ "id": item.id, "sealed": URL_SAFE_NO_PAD.encode(&item.sealed) });
+            lines.extend_from_slice(line.to_string().as_bytes());
+            lines.push(b'\n');
+        }
+        let request = self
+            .request(Method::POST, "v1/audit-events")?
+            .timeout(self.deadlines.total)
+            .header(CONTENT_TYPE, "application/x-ndjson")
+            .body(lines);
+        let response = self.send(request).await?;
+        let kind = media_type(&response);
+        if kind != "application/x-ndjson" && kind != "application/json" {
+            return Err(TransportError::NotProtocol);
+        }
+        let body = body(response, 16 * MAX_ANSWER).await?;
+        if kind == "application/json" {
+            return serde_json::from_slice(&body).map_err(|_| TransportError::NotProtocol);
+        }
+        body.split(|byte| *byte == b'\n')
+            .filter(|line| !line.trim_ascii().is_empty())
+            .map(|line| serde_json::from_slice(line).map_err(|_| TransportError::NotProtocol))
+            .collect()
+    }
+
+    /// Whether the server answers at all.
+    pub async fn is_reachable(&self) -> bool {
+        let Ok(request) = self.request(Method::GET, "healthz") else {
+            return false;
+        };
+        self.send(request.timeout(self.deadlines.connect))
+            .await
+            .is_ok()
+    }
+
+    async fn post_cose(&self, path: &str, statement: Vec<u8>) -> Result<Vec<u8>, TransportError> {
+        let request = self
+            .request(Method::POST, path)?
+            .timeout(self.deadlines.total)
+            .header(CONTENT_TYPE, COSE)
+            .header(ACCEPT, COSE)
+            .body(statement);
+        let response = self.send(request).await?;
+        expect_type(&response, COSE)?;
+        body(response, MAX_ANSWER).await
+    }
+
+    async fn json<T: for<'de> Deserialize<'de>>(
+        &self,
+        request: RequestBuilder,
+    ) -> Result<T, TransportError> {
+        let response = self.send(request.timeout(self.deadlines.total)).await?;
+        expect_type(&response, "application/json")?;
+        let body = body(response, MAX_ANSWER).await?;
+        serde_json::from_slice(&body).map_err(|_| TransportError::NotProtocol)
+    }
+
+    fn request(&self, method: Method, path: &str) -> Result<RequestBuilder, TransportError> {
+        let url = self.base.join(path).map_err(|_| TransportError::Profile)?;
+        Ok(self.client.request(method, url))
+    }
+
+    /// Sends, and turns every status outside 2xx into its error.
+    async fn send(&self, request: RequestBuilder) -> Result<Response, TransportError> {
+        let response = request.send().await?;
+        let status = response.status();
+        if status.is_success() {
+            return Ok(response);
+        }
+        let retry_after = response
+            .headers()
+            .get(RETRY_AFTER)
+            .and_then(|value| value.to_str().ok())
+            .and_then(|value| value.trim().parse().ok())
+            .map(Duration::from_secs);
+        if status.is_server_error() {
+            return Err(TransportError::Failed {
+                status: status.as_u16(),
+                retry_after,
+            });
+        }
+        if !status.is_client_error() {
+            // A redirect: captive portals answer so.
+            return Err(TransportError::NotProtocol);
+        }
+        let code = problem_code(response)
+            .await
+            .unwrap_or_else(|| fallback_code(status).to_owned());
+        Err(TransportError::Refused {
+            status: status.as_u16(),
+            code,
+            retry_after,
+        })
+    }
+}
+
+fn fallback_code(status: StatusCode) -> &'static str {
+    match status {
+        StatusCode::GONE => "cursor-expired",
+        _ => "server-refused",
+    }
+}
+
+/// The code in a problem: `code` of `application/problem+json`, or the title or detail of the concise CBOR form.
+async fn problem_code(response: Response) -> Option<String> {
+    let kind = media_type(&response);
+    let body = body(response, MAX_ANSWER).await.ok()?;
+    match kind.as_str() {
+        "application/problem+json" => {
+            let problem: Value = serde_json::from_slice(&body).ok()?;
+            Some(problem.get("code")?.as_str()?.to_owned())
+        }
+        "application/concise-problem-details+cbor" => {
+            use infoblood_agreement::cbor;
+            let cbor::Value::Map(entries) = cbor::decode(&body, &cbor::Limits::DEFAULT).ok()?
+            else {
+                return None;
+            };
+            entries
+                .iter()
+                .filter_map(|(_, value)| value.as_text())
+                .find(|text| PASSED_ON.contains(text))
+                .map(str::to_owned)
+        }
+        _ => None,
+    }
+}
+
+fn media_type(response: &Response) -> String {
+    let value = response
+        .headers()
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    value
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .to_ascii_lowercase()
+}
+
+fn expect_type(response: &Response, wanted: &str) -> Result<(), TransportError> {
+    if media_type(response) == wanted {
+        Ok(())
+    } else {
+        Err(TransportError::NotProtocol)
+    }
+}
+
+async fn body(mut response: Response, limit: usize) -> Result<Vec<u8>, TransportError> {
+    let mut bytes = Vec::new();
+    while let Some(chunk) = response.chunk().await? {
+        if bytes.len() + chunk.len() > limit {
+            return Err(TransportError::TooLarge);
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(bytes)
+}
+
+fn bytes(text: &str) -> Result<Vec<u8>, TransportError> {
+    URL_SAFE_NO_PAD
+        .decode(text)
+        .map_err(|_| TransportError::NotProtocol)
+}

@@ -1,0 +1,208 @@
+//! `GET /v1/changes`, read line by line. A page without its end line was cut; what came before the cut counts.
+
+use reqwest::{Method, Response, header::ACCEPT};
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{Token, Transport, TransportError, expect_type};
+
+/// Largest line of the feed, in bytes; a larger one ends the page.
+const MAX_LINE: usize = 1024 * 1024;
+/// Largest page, in bytes after decompression.
+const MAX_PAGE: usize = 64 * 1024 * 1024;
+
+/// The two streams, in the order in which they are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stream {
+    /// Deferrals and recalls.
+    Safety,
+    /// Everything.
+    All,
+}
+
+impl Stream {
+    /// The name in the URL and in the cache.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Safety => "safety",
+            Self::All => "all",
+        }
+    }
+}
+
+/// One line of the feed.
+#[derive(Debug)]
+pub enum FeedLine {
+    /// A resource was written.
+    Put {
+        /// Where to resume after this line.
+        cursor: String,
+        /// The resource, not looked at yet.
+        resource: Value,
+    },
+    /// A resource is gone.
+    Delete {
+        /// Where to resume after this line.
+        cursor: String,
+        /// FHIR resource type.
+        kind: String,
+        /// Its id.
+        id: String,
+    },
+    /// The page is whole.
+    End {
+        /// Where the next page begins.
+        cursor: String,
+        /// Whether there is more at once.
+        more: bool,
+    },
+    /// A line that is none of these; it is skipped and counted.
+    Broken,
+}
+
+/// A page of the feed while it arrives.
+#[derive(Debug)]
+pub struct FeedPage {
+    response: Response,
+    buffer: Vec<u8>,
+    read: usize,
+}
+
+impl Transport {
+    /// Asks for the changes after `after` (from the beginning without it).
+    pub async fn changes(
+        &self,
+        token: &Token,
+        stream: Stream,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<FeedPage, TransportError> {
+        let mut query = vec![
+            ("stream", stream.as_str().to_owned()),
+            ("limit", limit.to_string()),
+        ];
+        if let Some(after) = after {
+            query.push(("after", after.to_owned()));
+        }
+        let mut url = self
+            .base
+            .join("v1/changes")
+            .map_err(|_| TransportError::Profile)?;
+        url.query_pairs_mut().extend_pairs(query);
+        let request = self
+            .client
+            .request(Method::GET, url)
+            .header(ACCEPT, "application/x-ndjson");
+        let response = self.send(token.authorise(request)).await?;
+        expect_type(&response, "application/x-ndjson")?;
+        Ok(FeedPage {
+            response,
+            buffer: Vec::new(),
+            read: 0,
+        })
+    }
+}
+
+impl FeedPage {
+    /// The next whole line. After [`FeedLine::End`] nothing is asked for any more; an end of the answer before it is
+    /// [`TransportError::Truncated`].
+    pub async fn next(&mut self) -> Result<FeedLine, TransportError> {
+        loop {
+            if let Some(end) = self.buffer.iter().position(|byte| *byte == b'\n') {
+                let line: Vec<u8> = self.buffer.drain(..=end).collect();
+                let line = line.trim_ascii();
+                if line.is_empty() {
+                    continue;
+                }
+                return Ok(parse(line));
+            }
+            if self.buffer.len() > MAX_LINE {
+                return Err(TransportError::TooLarge);
+            }
+            let Some(chunk) = self.response.chunk().await? else {
+                return Err(TransportError::Truncated);
+            };
+            self.read += chunk.len();
+            if self.read > MAX_PAGE {
+                return Err(TransportError::TooLarge);
+            }
+            self.buffer.extend_from_slice(&chunk);
+        }
+    }
+}
+
+fn parse(line: &[u8]) -> FeedLine {
+    #[derive(Deserialize)]
+    struct Line {
+        cursor: Cursor,
+        op: Option<String>,
+        resource: Option<Value>,
+        #[serde(rename = "type")]
+        kind: Option<String>,
+        id: Option<String>,
+        end: Option<bool>,
+        more: Option<bool>,
+    }
+    // A cursor is opaque; servers may write it as a string or as a number.
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Cursor {
+        Text(String),
+        Number(u64),
+    }
+    let Ok(line) = serde_json::from_slice::<Line>(line) else {
+        return FeedLine::Broken;
+    };
+    let cursor = match line.cursor {
+        Cursor::Text(text) => text,
+        Cursor::Number(number) => number.to_string(),
+    };
+    match (
+        line.op.as_deref(),
+        line.resource,
+        line.kind,
+        line.id,
+        line.end,
+    ) {
+        (Some("put"), Some(resource), ..) => FeedLine::Put { cursor, resource },
+        (Some("delete"), _, Some(kind), Some(id), _) => FeedLine::Delete { cursor, kind, id },
+        (None, _, _, _, Some(true)) => FeedLine::End {
+            cursor,
+            more: line.more.unwrap_or(false),
+        },
+        _ => FeedLine::Broken,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_told_apart_and_nonsense_is_only_broken() {
+        assert!(matches!(
+            parse(br#"{"cursor":"7","op":"put","resource":{"resourceType":"Flag"}}"#),
+            FeedLine::Put { .. }
+        ));
+        assert!(
+            matches!(parse(br#"{"cursor":8,"op":"delete","type":"Flag","id":"a"}"#), FeedLine::Delete { cursor, .. } if cursor == "8")
+        );
+        assert!(matches!(
+            parse(br#"{"cursor":"9","end":true,"more":true}"#),
+            FeedLine::End { more: true, .. }
+        ));
+        for broken in [
+            "",
+            "{",
+            "[]",
+            r#"{"op":"put"}"#,
+            r#"{"cursor":"1","op":"put"}"#,
+            r#"{"cursor":"1","end":false}"#,
+        ] {
+            assert!(
+                matches!(parse(broken.as_bytes()), FeedLine::Broken),
+                "{broken}"
+            );
+        }
+    }
+}

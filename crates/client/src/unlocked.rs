@@ -1,0 +1,219 @@
+//! The workstation behind the gate: the patient cache, open. Every function that gives patient data takes `&Unlocked` and leaves an audit
+//! event first, refusals too.
+
+use std::{fs, io, path::Path};
+
+use infoblood_agreement::{audit::Action, gate::Unlocked};
+use infoblood_clinical::{
+    donor::{DeferralState, Facts, Summary},
+    rules::Rules,
+};
+use jiff::{Timestamp, civil::Date, tz::TimeZone};
+use sqlx::{Connection as _, SqliteConnection};
+use tokio::sync::Mutex;
+
+use crate::{
+    PersonSession, Workstation,
+    audit::Access,
+    database::{self, DatabaseError},
+    error::StoreError,
+    session::{UnlockError, trusted_now},
+    transport::Token,
+    workstation::PATIENTS,
+};
+
+mod cache;
+mod feed;
+
+pub use feed::Refreshed;
+
+const MIGRATIONS: &[&str] = &[include_str!("../migrations/patients/0001_first.sql")];
+
+/// The open patient cache of one signed-in person.
+pub struct UnlockedWorkstation {
+    workstation: Workstation,
+    person: PersonSession,
+    gate: Unlocked,
+    cache: Mutex<SqliteConnection>,
+    token: Mutex<Option<Token>>,
+}
+
+/// One row of the list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DonorRow {
+    /// What the list keeps.
+    pub summary: Summary,
+    /// State of the deferrals today.
+    pub deferral: DeferralState,
+    /// How the spelling differs from what was typed, e.g. `қ→к`; `None` when it does not.
+    pub matched: Option<String>,
+}
+
+/// A page of the list.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DonorPage {
+    /// How many answer the query in all.
+    pub total: u64,
+    /// The rows, exact spellings first, then in Kazakh order.
+    pub rows: Vec<DonorRow>,
+    /// Give it back for the next page.
+    pub next: Option<String>,
+}
+
+/// A donor card.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DonorCard {
+    /// What is known, as of today.
+    pub facts: Facts,
+    /// When the access was recorded.
+    pub logged_at: Timestamp,
+    /// Age of the data: when the change feed was last read to its end.
+    pub as_of: Option<Timestamp>,
+}
+
+impl UnlockedWorkstation {
+    pub(crate) async fn open(
+        workstation: Workstation,
+        person: PersonSession,
+        gate: Unlocked,
+        token: Option<Token>,
+    ) -> Result<Self, UnlockError> {
+        let dir = &workstation.0.dir;
+        let path = dir.join(PATIENTS);
+        if gate.new_dek().is_some() {
+            // Whatever lies there is under a key that nobody has any more.
+            remove_cache(dir).map_err(StoreError::from)?;
+        }
+        let cache = match database::open(&path, gate.database_key(), MIGRATIONS).await {
+            Ok(cache) => cache,
+            // Damaged, replaced or of a newer version: the cache is filled again from the server.
+            Err(
+                error @ (DatabaseError::Corrupt(_)
+                | DatabaseError::Replaced
+                | DatabaseError::Newer { .. }),
+            ) => {
+                tracing::warn!(code = error.code(), "the patient cache is made anew");
+                remove_cache(dir).map_err(StoreError::from)?;
+                database::open(&path, gate.database_key(), MIGRATIONS).await?
+            }
+            Err(error) => return Err(error.into()),
+        };
+        Ok(Self {
+            workstation,
+            person,
+            gate,
+            cache: Mutex::new(cache),
+            token: Mutex::new(token),
+        })
+    }
+
+    /// The proof that the gate was open.
+    pub fn gate(&self) -> &Unlocked {
+        &self.gate
+    }
+
+    /// Who is signed in.
+    pub fn person(&self) -> &PersonSession {
+        &self.person
+    }
+
+    /// A page of donors by name (in any kk/ru/Latin spelling) or IIN. `after`: [`DonorPage::next`] of the page before.
+    pub async fn search(
+        &self,
+        gate: &Unlocked,
+        query: &str,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<DonorPage, UnlockError> {
+        self.admit(gate, Action::PatientQuery, None).await?;
+        cache::search(
+            &mut *self.cache.lock().await,
+            query,
+            after,
+            limit.clamp(1, 200),
+            self.today(),
+        )
+        .await
+    }
+
+    /// A donor's card. The access is recorded before it is shown; so is an attempt at a record that is not there.
+    pub async fn card(&self, gate: &Unlocked, id: &str) -> Result<DonorCard, UnlockError> {
+        if !infoblood_clinical::fhir::is_id(id) {
+            return Err(UnlockError::Unknown);
+        }
+        let reference = format!("Patient/{id}");
+        self.admit(gate, Action::PatientRead, Some(reference))
+            .await?;
+        let logged_at = self.workstation.now();
+        let mut cache = self.cache.lock().await;
+        let resources = cache::resources(&mut cache, id).await?;
+        if resources.is_empty() {
+            return Err(UnlockError::Unknown);
+        }
+        let facts = Facts::assemble(id, &resources, self.today(), Rules::builtin())
+            .map_err(|_| UnlockError::Unknown)?;
+        Ok(DonorCard {
+            facts,
+            logged_at,
+            as_of: cache::as_of(&mut cache).await?,
+        })
+    }
+
+    /// Age of the data: when the change feed was last read to its end; `None` before the first time.
+    pub async fn data_as_of(&self) -> Result<Option<Timestamp>, UnlockError> {
+        Ok(cache::as_of(&mut *self.cache.lock().await).await?)
+    }
+
+    /// Records the lock, closes the cache and drops the keys.
+    pub async fn lock(self) -> Result<(), StoreError> {
+        let recorded = self
+            .workstation
+            .record(Access::permit(Action::Lock, &self.person_id()))
+            .await;
+        self.cache.into_inner().close().await?;
+        recorded
+    }
+
+    fn person_id(&self) -> String {
+        self.gate.person_id().to_owned()
+    }
+
+    /// Checks the lease once more and records the access, or the refusal.
+    async fn admit(
+        &self,
+        gate: &Unlocked,
+        action: Action,
+        reference: Option<String>,
+    ) -> Result<(), UnlockError> {
+        let now = trusted_now(self.workstation.now(), self.workstation.time_floor());
+        let refusal = match now {
+            Ok(now) if gate.is_current(now) => None,
+            Ok(_) => Some(UnlockError::Expired),
+            Err(error) => Some(UnlockError::Gate(error)),
+        };
+        let mut access = match &refusal {
+            None => Access::permit(action, gate.person_id()),
+            Some(error) => Access::deny(Action::AccessRefused, gate.person_id(), error.code()),
+        };
+        access.reference = reference;
+        self.workstation.record(access).await?;
+        refusal.map_or(Ok(()), Err)
+    }
+
+    /// The day at the site. The system's zone data may be stale or missing: Kazakhstan is UTC+5 throughout.
+    fn today(&self) -> Date {
+        let name = &self.workstation.profile().fields().time_zone;
+        let zone = TimeZone::get(name).unwrap_or_else(|_| TimeZone::fixed(jiff::tz::offset(5)));
+        self.workstation.now().to_zoned(zone).date()
+    }
+}
+
+fn remove_cache(dir: &Path) -> io::Result<()> {
+    for suffix in ["", "-wal", "-shm", "-journal"] {
+        match fs::remove_file(dir.join(format!("{PATIENTS}{suffix}"))) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(())
+}

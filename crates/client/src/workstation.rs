@@ -1,0 +1,391 @@
+//! The workstation: its keys, its store, its outbox. A cheap handle that a background task and the window share.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
+};
+
+use infoblood_agreement::{
+    key_set::KeySet,
+    profile::SiteProfile,
+    sealed::SealedItem,
+    session::SignedTime,
+    vault::{VaultError, WorkstationKeys},
+};
+use jiff::Timestamp;
+use sqlx::{Connection, SqliteConnection};
+use tokio::sync::{Mutex, MutexGuard};
+
+use crate::{
+    clock::Clock,
+    database::{self, DatabaseError},
+    disk::{Disk, RealDisk},
+    keyring::{self, Keyring, KeyringError, TimedKeyring},
+    lock_file::LockFile,
+    outbox::{Outbox, SealedFile},
+    random::{self, RandomError},
+    settings,
+    transport::{Deadlines, Transport, TransportError},
+};
+
+const MIGRATIONS: &[&str] = &[include_str!("../migrations/workstation/0001_first.sql")];
+const DATABASE: &str = "workstation.db";
+pub(crate) const PATIENTS: &str = "patients.db";
+
+/// Why the workstation did not open. Nothing was changed or created then, except an empty data directory.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Another process holds the data directory.
+    #[error("another process uses the data directory")]
+    AlreadyRunning,
+    /// The keyring gave no answer.
+    #[error(transparent)]
+    Keyring(#[from] KeyringError),
+    /// Databases are here, their keys are not.
+    #[error("the databases' keys are not in the keyring")]
+    KeyringLost,
+    /// The keyring's item cannot be read.
+    #[error("the keyring's item cannot be used")]
+    Item(#[source] VaultError),
+    /// `workstation.db` cannot be used.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+    /// The profile is of another server than the one this data directory belongs to.
+    #[error("the profile is of another server")]
+    OtherServer,
+    /// The profile's address or certificates cannot be used.
+    #[error(transparent)]
+    Transport(#[from] TransportError),
+    /// The data directory cannot be written.
+    #[error("the data directory cannot be used")]
+    Directory(#[from] io::Error),
+    /// No randomness.
+    #[error(transparent)]
+    Random(#[from] RandomError),
+}
+
+impl OpenError {
+    /// Stable code for the interface.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::AlreadyRunning => "already-running",
+            Self::Keyring(error) => error.code(),
+            Self::KeyringLost => "keyring-lost",
+            Self::Item(error) => error.code(),
+            Self::Database(error) => error.code(),
+            Self::OtherServer => "profile-other-server",
+            Self::Transport(error) => error.code(),
+            Self::Directory(error) if crate::disk::is_full(error) => "disk-full",
+            Self::Directory(_) | Self::Random(_) => "internal",
+        }
+    }
+}
+
+impl From<sqlx::Error> for OpenError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Database(error.into())
+    }
+}
+
+/// What a caller may set besides the defaults; tests do.
+pub struct Options {
+    /// Version of the app, for the evidence in statements.
+    pub app_version: String,
+    /// How long one call to the keyring may take.
+    pub keyring_deadline: Duration,
+    /// How long requests may take.
+    pub deadlines: Deadlines,
+    /// Where files are written.
+    pub disk: Arc<dyn Disk>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            app_version: env!("CARGO_PKG_VERSION").to_owned(),
+            keyring_deadline: keyring::DEADLINE,
+            deadlines: Deadlines::default(),
+            disk: Arc::new(RealDisk),
+        }
+    }
+}
+
+/// A workstation that is open. Clones are handles to the same one.
+#[derive(Clone)]
+pub struct Workstation(pub(crate) Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) dir: PathBuf,
+    pub(crate) profile: SiteProfile,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) transport: Transport,
+    pub(crate) outbox: Outbox,
+    pub(crate) app_version: String,
+    keyring: TimedKeyring,
+    keys: RwLock<Arc<WorkstationKeys>>,
+    key_set: RwLock<Arc<KeySet>>,
+    store: Mutex<SqliteConnection>,
+    /// One synchronisation at a time.
+    pub(crate) syncing: Mutex<()>,
+    _lock: LockFile,
+}
+
+impl Workstation {
+    /// Opens the data directory, creating keys and store at the very first start only.
+    pub async fn open(
+        dir: &Path,
+        profile: &SiteProfile,
+        keyring: Arc<dyn Keyring>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, OpenError> {
+        Self::open_with(dir, profile, keyring, clock, Options::default()).await
+    }
+
+    /// [`Workstation::open`] with options.
+    pub async fn open_with(
+        dir: &Path,
+        profile: &SiteProfile,
+        keyring: Arc<dyn Keyring>,
+        clock: Arc<dyn Clock>,
+        options: Options,
+    ) -> Result<Self, OpenError> {
+        create_private(dir)?;
+        let lock = LockFile::acquire(dir)?.ok_or(OpenError::AlreadyRunning)?;
+        let fields = profile.fields();
+        let transport = Transport::new(
+            profile.url(),
+            fields.ca_pem.as_deref(),
+            fields.proxy.as_deref(),
+            options.deadlines,
+        )?;
+        let keyring = TimedKeyring::new(keyring, options.keyring_deadline);
+        let is_new = !dir.join(DATABASE).exists();
+        let keys = workstation_keys(dir, &keyring).await?;
+
+        let mut store =
+            database::open(&dir.join(DATABASE), &keys.database_key(), MIGRATIONS).await?;
+        if is_new {
+            settings::set_int(&mut store, "time_floor", keys.time_floor()).await?;
+            if dir.join(PATIENTS).exists() {
+                quarantine_patients(dir)?;
+            }
+        }
+        // The floor is written to the store first and to the keyring then: a store behind the keyring is an older copy.
+        match settings::int(&mut store, "time_floor").await? {
+            Some(floor) if floor >= keys.time_floor() => {}
+            _ => return Err(DatabaseError::Replaced.into()),
+        }
+        let key_set = remember_profile(&mut store, profile).await?;
+        let outbox = Outbox::open(dir, options.disk)?;
+        outbox.remove_unfinished()?;
+
+        let workstation = Self(Arc::new(Inner {
+            dir: dir.to_owned(),
+            profile: profile.clone(),
+            clock,
+            transport,
+            outbox,
+            app_version: options.app_version,
+            keyring,
+            keys: RwLock::new(Arc::new(keys)),
+            key_set: RwLock::new(Arc::new(key_set)),
+            store: Mutex::new(store),
+            syncing: Mutex::new(()),
+            _lock: lock,
+        }));
+        workstation.reconcile().await?;
+        Ok(workstation)
+    }
+
+    /// The profile that it was opened with.
+    pub fn profile(&self) -> &SiteProfile {
+        &self.0.profile
+    }
+
+    /// 32 hex digits.
+    pub fn device_id(&self) -> String {
+        self.keys().device_id()
+    }
+
+    /// The highest signed server time that was seen, Unix seconds; 0 before the first.
+    pub fn time_floor(&self) -> i64 {
+        self.keys().time_floor()
+    }
+
+    /// Whether the server answers at all.
+    pub async fn is_server_reachable(&self) -> bool {
+        self.0.transport.is_reachable().await
+    }
+
+    /// Closes the store. Other handles must not be used after it; the process may also simply end.
+    pub async fn close(self) -> Result<(), DatabaseError> {
+        if let Some(inner) = Arc::into_inner(self.0) {
+            inner.store.into_inner().close().await?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.0.clock.now()
+    }
+
+    pub(crate) fn keys(&self) -> Arc<WorkstationKeys> {
+        Arc::clone(&self.0.keys.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The newest key set that the authority signed.
+    pub(crate) fn key_set(&self) -> Arc<KeySet> {
+        Arc::clone(
+            &self
+                .0
+                .key_set
+                .read()
+                .unwrap_or_else(PoisonError::into_inner),
+        )
+    }
+
+    pub(crate) async fn store(&self) -> MutexGuard<'_, SqliteConnection> {
+        self.0.store.lock().await
+    }
+
+    /// Keeps a verified key set, unless a newer one is known.
+    pub(crate) async fn accept_key_set(&self, key_set: KeySet) -> Result<(), DatabaseError> {
+        if key_set.version() <= self.key_set().version() {
+            return Ok(());
+        }
+        settings::set(&mut *self.store().await, "key_set", key_set.as_bytes()).await?;
+        *self
+            .0
+            .key_set
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = Arc::new(key_set);
+        Ok(())
+    }
+
+    /// Raises the time floor: in the store, then in the keyring, then in memory.
+    pub(crate) async fn accept_time(&self, signed: &SignedTime) -> Result<(), DatabaseError> {
+        if signed.time() <= self.time_floor() {
+            return Ok(());
+        }
+        let item = self.keys().to_item();
+        let Ok(mut keys) = WorkstationKeys::from_item(&item) else {
+            return Ok(());
+        };
+        keys.raise_time_floor(signed);
+        settings::set_int(&mut *self.store().await, "time_floor", keys.time_floor()).await?;
+        if let Err(error) = self.0.keyring.set(keys.to_item()).await {
+            // The store is ahead of the keyring then, which is accepted; the next session tries again.
+            tracing::warn!(
+                code = error.code(),
+                "the time floor was not written to the keyring"
+            );
+            return Ok(());
+        }
+        *self.0.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
+        Ok(())
+    }
+
+    /// Makes rows and files of the outbox agree again after a crash.
+    pub(crate) async fn reconcile(&self) -> Result<(), OpenError> {
+        let mut store = self.store().await;
+        let rows: Vec<(String, Vec<u8>)> =
+            sqlx::query_as("SELECT id, sealed FROM outbox ORDER BY created_at")
+                .fetch_all(&mut *store)
+                .await?;
+        let known = rows
+            .into_iter()
+            .map(|(id, bytes)| SealedFile { id, bytes })
+            .collect();
+        for stranger in self.0.outbox.repair(known).await? {
+            let acknowledged: bool = sqlx::query_scalar(
+                "SELECT EXISTS (SELECT 1 FROM statement WHERE item_id = ? AND receipt IS NOT NULL)",
+            )
+            .bind(&stranger.id)
+            .fetch_one(&mut *store)
+            .await?;
+            if acknowledged {
+                self.0.outbox.remove(&stranger.id)?;
+                continue;
+            }
+            // A file of a store that is gone, or one that was acknowledged just before a crash: the server knows by its id.
+            let Ok(item) = SealedItem::parse(&stranger.bytes) else {
+                continue;
+            };
+            sqlx::query(
+                "INSERT OR IGNORE INTO outbox (id, kind, sealed, created_at) VALUES (?, ?, ?, ?)",
+            )
+            .bind(&stranger.id)
+            .bind(item.kind().as_str())
+            .bind(&stranger.bytes)
+            .bind(self.now().as_second())
+            .execute(&mut *store)
+            .await?;
+        }
+        Ok(())
+    }
+}
+
+/// Reads the keyring's item, or makes the first one where there is nothing yet that it could open.
+async fn workstation_keys(
+    dir: &Path,
+    keyring: &TimedKeyring,
+) -> Result<WorkstationKeys, OpenError> {
+    if let Some(item) = keyring.get().await? {
+        return WorkstationKeys::from_item(&item).map_err(OpenError::Item);
+    }
+    if dir.join(DATABASE).exists() || dir.join(PATIENTS).exists() {
+        return Err(OpenError::KeyringLost);
+    }
+    let keys = WorkstationKeys::generate(&mut random::generator()?);
+    keyring.set(keys.to_item()).await?;
+    // A keyring that forgets at once would lose everything at the next start.
+    match keyring.get().await? {
+        Some(item) if *item == *keys.to_item() => Ok(keys),
+        _ => Err(KeyringError::Failed("the item was not kept".into()).into()),
+    }
+}
+
+/// Binds the store to the profile's server, and returns the newest key set of the two.
+async fn remember_profile(
+    store: &mut SqliteConnection,
+    profile: &SiteProfile,
+) -> Result<KeySet, OpenError> {
+    if let Some(bytes) = settings::get(store, "profile").await? {
+        let same = SiteProfile::parse(&bytes).is_ok_and(|stored| stored.is_same_server(profile));
+        if !same {
+            return Err(OpenError::OtherServer);
+        }
+    }
+    let json = profile.to_json().unwrap_or_default();
+    settings::set(store, "profile", json.as_bytes()).await?;
+    let stored = settings::get(store, "key_set").await?;
+    let stored = stored.and_then(|bytes| KeySet::verify(&bytes, profile.authority()).ok());
+    Ok(match stored {
+        Some(stored) if stored.version() > profile.key_set().version() => stored,
+        _ => profile.key_set().clone(),
+    })
+}
+
+/// The wrapped key of the patient cache went with the old store: the cache opens for nobody. Kept, not deleted.
+fn quarantine_patients(dir: &Path) -> io::Result<()> {
+    for n in 0.. {
+        let to = dir.join(format!("patients.quarantine-{n}.db"));
+        if !to.exists() {
+            return fs::rename(dir.join(PATIENTS), to);
+        }
+    }
+    Ok(())
+}
+
+/// The directory, readable by its owner alone.
+fn create_private(dir: &Path) -> io::Result<()> {
+    fs::create_dir_all(dir)?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        fs::set_permissions(dir, fs::Permissions::from_mode(0o700))?;
+    }
+    Ok(())
+}
