@@ -6,11 +6,11 @@ mod acceptance;
 mod administration;
 mod enrolment;
 
-pub(crate) use acceptance::verify_acceptance_by_key;
 pub use acceptance::{
     Acceptance, Checkpoint, Decision, Evidence, Language, sign_acceptance, sign_device_refusal,
     verify_acceptance, verify_device_refusal,
 };
+pub(crate) use acceptance::{attested as attested_decision, verify_acceptance_by_key};
 pub use administration::{Action, Administration, sign_administration, verify_administration};
 pub use enrolment::{
     Enrolment, EnrolmentRequest, EnrolmentSecrets, sign_enrolment, verify_enrolment,
@@ -20,6 +20,7 @@ use crate::cbor::{CborError, Limits, Value};
 use crate::cose::{self, CoseError, Header, Sign1, content_type};
 use crate::keys::{KeyError, Kid, PublicKey};
 use crate::log::{self, Hash};
+use crate::receipt::VerifiedReceipt;
 
 /// Why a statement is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -42,6 +43,8 @@ pub enum StatementError {
     Value,
     #[error("not a kind of statement")]
     Kind,
+    #[error("the receipt is about another statement")]
+    Receipt,
 }
 
 impl StatementError {
@@ -57,6 +60,7 @@ impl StatementError {
             Self::Device => "statement-device",
             Self::Value => "statement-value",
             Self::Kind => "statement-kind",
+            Self::Receipt => "receipt-invalid",
         }
     }
 }
@@ -212,7 +216,30 @@ fn verify<T>(
     read: impl FnOnce(&[u8], &Header, i64) -> Result<T, StatementError>,
 ) -> Result<Verified<T>, StatementError> {
     cose::expect(&message, kind.content_type())?;
-    let payload = message.verify(key)?;
+    message.verify(key)?;
+    take(message, read)
+}
+
+/// The same for a statement that a verified receipt is about: the log's signature covers all of it.
+fn attested<T>(
+    message: Sign1,
+    kind: Kind,
+    receipt: &VerifiedReceipt,
+    read: impl FnOnce(&[u8], &Header, i64) -> Result<T, StatementError>,
+) -> Result<Verified<T>, StatementError> {
+    cose::expect(&message, kind.content_type())?;
+    if leaf_of(&message) != *receipt.leaf() {
+        return Err(StatementError::Receipt);
+    }
+    take(message, read)
+}
+
+/// Only after a signature over all of `message` was checked.
+fn take<T>(
+    message: Sign1,
+    read: impl FnOnce(&[u8], &Header, i64) -> Result<T, StatementError>,
+) -> Result<Verified<T>, StatementError> {
+    let payload = message.unverified_payload()?;
     let header = message.unverified_header().clone();
     let issued_at = header.iat.ok_or(CoseError::Header)?;
     let payload = read(payload, &header, issued_at)?;

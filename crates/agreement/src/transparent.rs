@@ -6,7 +6,8 @@ use serde::Serialize;
 use crate::cbor::{self, CborError, Limits, Value};
 use crate::cose::{CoseError, Sign1};
 use crate::document::Document;
-use crate::keys::{CoseKeySet, PublicKey};
+use crate::keys::CoseKeySet;
+use crate::log::Hash;
 use crate::receipt::{Receipt, ReceiptError, VerifiedReceipt};
 use crate::statement::{
     self, Acceptance, Enrolment, Kind, StatementError, Verified, device_of, person_of,
@@ -14,10 +15,6 @@ use crate::statement::{
 
 /// Unprotected header: receipts (RFC 9942).
 const RECEIPTS: i64 = 394;
-/// Unprotected header of ours, from the range for private use: the signer's enrolment as a transparent statement, so that one
-/// file is enough to check the person's signature too. Others ignore it.
-const ENROLMENT: i64 = -65_537;
-
 /// Why a transparent statement is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TransparentError {
@@ -27,8 +24,6 @@ pub enum TransparentError {
     Statement(#[from] StatementError),
     #[error("the receipt is refused")]
     Receipt(#[from] ReceiptError),
-    #[error("no key for the statement's signer: its enrolment is needed")]
-    UnknownSigner,
     #[error("the statement is about another document")]
     OtherDocument,
 }
@@ -40,7 +35,6 @@ impl TransparentError {
             Self::Malformed(inner) => inner.code(),
             Self::Statement(inner) => inner.code(),
             Self::Receipt(inner) => inner.code(),
-            Self::UnknownSigner => "signer-unknown",
             Self::OtherDocument => "document-other",
         }
     }
@@ -52,44 +46,17 @@ pub struct Parts {
     /// The statement with an empty unprotected header, as it was registered.
     pub statement: Vec<u8>,
     pub receipt: Vec<u8>,
-    /// The signer's enrolment, itself a transparent statement.
-    pub enrolment: Option<Vec<u8>>,
 }
 
 /// Puts a statement and its receipt into one file: what other SCITT verifiers read.
 pub fn join(statement: &[u8], receipt: &[u8], limits: &Limits) -> Result<Vec<u8>, CoseError> {
-    assemble(statement, receipt, None, limits)
-}
-
-/// The same with the signer's transparent enrolment, so that an acceptance can be verified alone.
-pub fn join_with_enrolment(
-    statement: &[u8],
-    receipt: &[u8],
-    enrolment: &[u8],
-    limits: &Limits,
-) -> Result<Vec<u8>, CoseError> {
-    assemble(statement, receipt, Some(enrolment), limits)
-}
-
-fn assemble(
-    statement: &[u8],
-    receipt: &[u8],
-    enrolment: Option<&[u8]>,
-    limits: &Limits,
-) -> Result<Vec<u8>, CoseError> {
     let message = Sign1::parse(statement, limits)?;
     if !message.unprotected().is_empty() {
         return Err(CoseError::Unprotected);
     }
     message.unverified_payload()?;
-    let mut unprotected = vec![(
-        Value::from(RECEIPTS),
-        Value::Array(vec![Value::from(receipt)]),
-    )];
-    if let Some(enrolment) = enrolment {
-        unprotected.push((Value::from(ENROLMENT), Value::from(enrolment)));
-    }
-    Ok(message.with_unprotected(&Value::Map(unprotected)))
+    let receipts = Value::Array(vec![Value::from(receipt)]);
+    Ok(message.with_unprotected(&Value::map([(RECEIPTS, receipts)])))
 }
 
 /// Takes a transparent statement apart.
@@ -102,16 +69,10 @@ pub fn split(bytes: &[u8], limits: &Limits) -> Result<Parts, CoseError> {
     let [Value::Bytes(receipt)] = receipts.as_slice() else {
         return Err(CoseError::Unprotected);
     };
-    let enrolment = match fields.take(ENROLMENT) {
-        None => None,
-        Some(Value::Bytes(enrolment)) => Some(enrolment),
-        Some(_) => return Err(CoseError::Unprotected),
-    };
     fields.end().map_err(unprotected)?;
     Ok(Parts {
         statement: message.with_unprotected(&Value::Map(Vec::new())),
         receipt: receipt.clone(),
-        enrolment,
     })
 }
 
@@ -120,6 +81,9 @@ pub fn split(bytes: &[u8], limits: &Limits) -> Result<Parts, CoseError> {
 pub struct Summary {
     /// `enrolment`, `acceptance`, `device-refusal` or `administration`.
     pub kind: &'static str,
+    /// Whether the signer's own signature was checked too. Without the signer's key (an enrolment beside it, or a published key) the receipt
+    /// alone vouches: the log took the statement in only after checking it, and signed every byte of it, signature included.
+    pub signature_checked: bool,
     pub person_id: Option<String>,
     pub device_id: Option<String>,
     /// `accepted` or `declined`.
@@ -173,6 +137,7 @@ fn verify_one(
 ) -> Result<Summary, TransparentError> {
     let parts = split(bytes, limits)?;
     let header = statement::peek(&parts.statement, limits)?;
+    let kid = &header.kid;
     match header.kind {
         Kind::Enrolment => {
             let (enrolment, receipt) = verify_enrolment(bytes, keys, limits)?;
@@ -181,43 +146,38 @@ fn verify_one(
             Ok(summary)
         }
         Kind::Administration => {
-            let key = keys.get(&header.kid).ok_or(ReceiptError::UnknownKey)?;
+            let key = keys.get(kid).ok_or(ReceiptError::UnknownKey)?;
             let act = statement::verify_administration(&parts.statement, key, limits)?;
             let receipt = verify_receipt(&parts.receipt, &act, keys, limits)?;
             summary(Kind::Administration, &act, &receipt)
         }
         Kind::Acceptance => {
-            let embedded = parts
-                .enrolment
-                .map(|bytes| verify_enrolment(&bytes, keys, limits))
-                .transpose()?
-                .map(|(enrolment, _)| enrolment.into_payload());
-            let signer = embedded
-                .iter()
-                .chain(enrolments)
-                .find(|enrolment| enrolment.person_key.kid() == header.kid);
-            let acceptance = match (signer, keys.get(&header.kid)) {
-                (Some(enrolment), _) => {
-                    statement::verify_acceptance(&parts.statement, &enrolment.signer(), limits)
-                }
-                (None, Some(key)) => {
-                    statement::verify_acceptance_by_key(&parts.statement, key, limits)
-                }
-                (None, None) => return Err(TransparentError::UnknownSigner),
-            }?;
-            let receipt = verify_receipt(&parts.receipt, &acceptance, keys, limits)?;
-            decision_summary(Kind::Acceptance, &acceptance, &receipt, document)
+            let enrolment = enrolments.iter().find(|e| e.person_key.kid() == *kid);
+            let acceptance = match (enrolment, keys.get(kid)) {
+                (Some(enrolment), _) => Some(statement::verify_acceptance(
+                    &parts.statement,
+                    &enrolment.signer(),
+                    limits,
+                )?),
+                (None, Some(key)) => Some(statement::verify_acceptance_by_key(
+                    &parts.statement,
+                    key,
+                    limits,
+                )?),
+                (None, None) => None,
+            };
+            decision_summary(header.kind, acceptance, &parts, keys, document, limits)
         }
         Kind::DeviceRefusal => {
-            let device: Option<&PublicKey> = enrolments
+            let device = enrolments
                 .iter()
                 .map(|enrolment| &enrolment.device_key)
-                .find(|key| key.kid() == header.kid)
-                .or_else(|| keys.get(&header.kid));
-            let device = device.ok_or(TransparentError::UnknownSigner)?;
-            let refusal = statement::verify_device_refusal(&parts.statement, device, limits)?;
-            let receipt = verify_receipt(&parts.receipt, &refusal, keys, limits)?;
-            decision_summary(Kind::DeviceRefusal, &refusal, &receipt, document)
+                .find(|key| key.kid() == *kid)
+                .or_else(|| keys.get(kid));
+            let refusal = device
+                .map(|key| statement::verify_device_refusal(&parts.statement, key, limits))
+                .transpose()?;
+            decision_summary(header.kind, refusal, &parts, keys, document, limits)
         }
     }
 }
@@ -229,9 +189,6 @@ pub fn verify_enrolment(
     limits: &Limits,
 ) -> Result<(Verified<Enrolment>, VerifiedReceipt), TransparentError> {
     let parts = split(bytes, limits)?;
-    if parts.enrolment.is_some() {
-        return Err(CoseError::Unprotected.into());
-    }
     let enrolment = statement::verify_enrolment(&parts.statement, limits)?;
     let receipt = verify_receipt(&parts.receipt, &enrolment, keys, limits)?;
     Ok((enrolment, receipt))
@@ -243,19 +200,40 @@ fn verify_receipt<T>(
     keys: &CoseKeySet,
     limits: &Limits,
 ) -> Result<VerifiedReceipt, ReceiptError> {
+    receipt_of(bytes, statement.leaf(), statement.sub(), keys, limits)
+}
+
+fn receipt_of(
+    bytes: &[u8],
+    leaf: &Hash,
+    sub: &str,
+    keys: &CoseKeySet,
+    limits: &Limits,
+) -> Result<VerifiedReceipt, ReceiptError> {
     let receipt = Receipt::parse(bytes, limits)?;
     let key = keys
         .get(receipt.unverified_kid())
         .ok_or(ReceiptError::UnknownKey)?;
-    receipt.verify(statement.leaf(), statement.sub(), key)
+    receipt.verify(leaf, sub, key)
 }
 
+/// `checked` is the decision, if there was a key to check its signature with.
 fn decision_summary(
     kind: Kind,
-    decision: &Verified<Acceptance>,
-    receipt: &VerifiedReceipt,
+    checked: Option<Verified<Acceptance>>,
+    parts: &Parts,
+    keys: &CoseKeySet,
     document: Option<&Document>,
+    limits: &Limits,
 ) -> Result<Summary, TransparentError> {
+    let signature_checked = checked.is_some();
+    let leaf = statement::leaf_hash(&parts.statement, limits)?;
+    let sub = statement::peek(&parts.statement, limits)?.sub;
+    let receipt = receipt_of(&parts.receipt, &leaf, &sub, keys, limits)?;
+    let decision = match checked {
+        Some(decision) => decision,
+        None => statement::attested_decision(&parts.statement, kind, &receipt, limits)?,
+    };
     let payload = decision.payload();
     if let Some(document) = document
         && (*document.digest() != payload.document_sha256
@@ -263,11 +241,13 @@ fn decision_summary(
     {
         return Err(TransparentError::OtherDocument);
     }
-    let mut summary = summary(kind, decision, receipt)?;
-    summary.device_id = Some(payload.device_id.clone());
-    summary.decision = Some(payload.decision.name());
-    summary.document_sha256 = Some(hex::encode(payload.document_sha256));
-    Ok(summary)
+    Ok(Summary {
+        signature_checked,
+        device_id: Some(payload.device_id.clone()),
+        decision: Some(payload.decision.name()),
+        document_sha256: Some(hex::encode(payload.document_sha256)),
+        ..summary(kind, &decision, &receipt)?
+    })
 }
 
 fn summary<T>(
@@ -278,6 +258,7 @@ fn summary<T>(
     let time = |seconds| Timestamp::from_second(seconds).map_err(|_| StatementError::Value);
     Ok(Summary {
         kind: kind.name(),
+        signature_checked: true,
         person_id: person_of(statement.iss()).map(str::to_owned),
         device_id: device_of(statement.iss()).map(str::to_owned),
         decision: None,

@@ -9,6 +9,7 @@ use crate::cbor::{self, CborError, Fields, Limits, Value};
 use crate::cose::{self, Header, Sign1};
 use crate::keys::{PublicKey, SigningKey, device_id, is_id};
 use crate::log::Hash;
+use crate::receipt::VerifiedReceipt;
 
 /// How the decision was given. Honest: a click is no electronic digital signature.
 const METHOD: &str = "click";
@@ -303,10 +304,37 @@ pub fn verify_device_refusal(
     let iss = device_urn(&device_id);
     let kind = Kind::DeviceRefusal;
     let refusal = read(bytes, kind, device, &iss, Some(&device_id), limits)?;
-    if refusal.payload.decision != Decision::Declined {
+    only_refusal(kind, &refusal)?;
+    Ok(refusal)
+}
+
+/// Reads a decision whose every byte the log has signed, without the signer's own key.
+pub(crate) fn attested(
+    bytes: &[u8],
+    kind: Kind,
+    receipt: &VerifiedReceipt,
+    limits: &Limits,
+) -> Result<Verified<Acceptance>, StatementError> {
+    let message = Sign1::parse(bytes, limits)?;
+    let iss = message.unverified_header().iss.clone();
+    let device_id = match kind {
+        Kind::DeviceRefusal => super::device_of(&iss).map(Some),
+        Kind::Acceptance => super::person_of(&iss).map(|_| None),
+        Kind::Enrolment | Kind::Administration => return Err(StatementError::Kind),
+    };
+    let device_id = device_id.ok_or(StatementError::Issuer)?;
+    let decision = super::attested(message, kind, receipt, |payload, header, _| {
+        decode(payload, header, &iss, device_id, limits)
+    })?;
+    only_refusal(kind, &decision)?;
+    Ok(decision)
+}
+
+fn only_refusal(kind: Kind, decision: &Verified<Acceptance>) -> Result<(), StatementError> {
+    if kind == Kind::DeviceRefusal && decision.payload.decision != Decision::Declined {
         return Err(StatementError::Value);
     }
-    Ok(refusal)
+    Ok(())
 }
 
 fn read(
@@ -319,16 +347,26 @@ fn read(
 ) -> Result<Verified<Acceptance>, StatementError> {
     let message = Sign1::parse(bytes, limits)?;
     verify(message, kind, key, |payload, header, _| {
-        let acceptance = Acceptance::decode(payload, limits)?;
-        if header.iss != iss {
-            return Err(StatementError::Issuer);
-        }
-        if header.sub != terms_urn(acceptance.document_version) {
-            return Err(StatementError::Subject);
-        }
-        if device_id.is_some_and(|id| id != acceptance.device_id) || !is_id(&acceptance.device_id) {
-            return Err(StatementError::Device);
-        }
-        Ok(acceptance)
+        decode(payload, header, iss, device_id, limits)
     })
+}
+
+fn decode(
+    payload: &[u8],
+    header: &Header,
+    iss: &str,
+    device_id: Option<&str>,
+    limits: &Limits,
+) -> Result<Acceptance, StatementError> {
+    let acceptance = Acceptance::decode(payload, limits)?;
+    if header.iss != iss {
+        return Err(StatementError::Issuer);
+    }
+    if header.sub != terms_urn(acceptance.document_version) {
+        return Err(StatementError::Subject);
+    }
+    if device_id.is_some_and(|id| id != acceptance.device_id) || !is_id(&acceptance.device_id) {
+        return Err(StatementError::Device);
+    }
+    Ok(acceptance)
 }

@@ -1,6 +1,7 @@
 use super::*;
 use crate::fixtures::{ISSUER, T0, assert_every_bit_counts, assert_vector, log_key, signing};
-use crate::log::{Hash, MemoryTree};
+use crate::keys::PublicKey;
+use crate::log::{Hash, tests::Tree};
 use crate::receipt::{self, Inclusion};
 use crate::statement::tests::{PERSON, decision, enrolment, person};
 use crate::statement::{leaf_hash, peek, sign_acceptance};
@@ -113,11 +114,11 @@ struct Registered {
 fn registered() -> Registered {
     let acceptance = sign_acceptance(&decision(), PERSON, T0, &person());
     let statements = [enrolment(), acceptance.clone()];
-    let mut tree = MemoryTree::default();
-    tree.push([1; 32]).unwrap();
+    let mut tree = Tree::default();
+    tree.push([1; 32]);
     let mut receipts = statements.iter().map(|statement| {
         let leaf = leaf_hash(statement, &LIMITS).unwrap();
-        let index = tree.push(leaf).unwrap();
+        let index = tree.push(leaf);
         receipt_for(statement, &tree, index, &leaf)
     });
     let enrolment_receipt = receipts.next().unwrap();
@@ -129,11 +130,11 @@ fn registered() -> Registered {
     }
 }
 
-fn receipt_for(statement: &[u8], tree: &MemoryTree, index: u64, leaf: &Hash) -> Vec<u8> {
+fn receipt_for(statement: &[u8], tree: &Tree, index: u64, leaf: &Hash) -> Vec<u8> {
     let inclusion = Inclusion {
         tree_size: tree.size(),
         leaf_index: index,
-        path: tree.proof(index).unwrap(),
+        path: tree.proof(index),
     };
     let sub = peek(statement, &LIMITS).unwrap().sub;
     receipt::issue(leaf, &inclusion, ISSUER, &sub, T0 + 60, &log_key()).unwrap()
@@ -148,9 +149,12 @@ fn an_exported_acceptance_verifies_alone_and_beside_its_enrolment() {
     let r = registered();
     let document = Document::builtin();
     let bare = join(&r.acceptance, &r.acceptance_receipt, &LIMITS).unwrap();
-    let whole =
-        join_with_enrolment(&r.acceptance, &r.acceptance_receipt, &r.enrolment, &LIMITS).unwrap();
-    let summary = verify(&whole, &keys(), Some(document), &LIMITS).unwrap();
+    let alone = verify(&bare, &keys(), Some(document), &LIMITS).unwrap();
+    assert!(!alone.signature_checked, "the receipt alone vouches");
+    let summary = Summary {
+        signature_checked: true,
+        ..alone
+    };
     assert_eq!(summary.kind, "acceptance");
     assert_eq!(summary.person_id.as_deref(), Some(PERSON));
     assert_eq!(summary.decision, Some("accepted"));
@@ -163,23 +167,24 @@ fn an_exported_acceptance_verifies_alone_and_beside_its_enrolment() {
     let results = verify_files(&[bare.clone(), r.enrolment.clone()], &keys(), None, &LIMITS);
     assert_eq!(results[0], Ok(summary.clone()));
     assert_eq!(results[1].as_ref().unwrap().kind, "enrolment");
-    assert_eq!(
-        verify(&bare, &keys(), None, &LIMITS),
-        Err(TransparentError::UnknownSigner)
-    );
     let with_person = CoseKeySet::new([PublicKey::of(&log_key()), PublicKey::of(&person())]);
     assert_eq!(verify(&bare, &with_person, None, &LIMITS), Ok(summary));
 
     // Two leaves before it: its place cannot be told otherwise, so every bit counts.
-    assert_every_bit_counts(&whole, |b| verify(b, &keys(), None, &LIMITS).is_ok());
+    assert_every_bit_counts(&bare, |b| verify(b, &keys(), None, &LIMITS).is_ok());
+    assert_every_bit_counts(&bare, |b| {
+        let both = [b, r.enrolment.as_slice()];
+        verify_files(&both, &keys(), None, &LIMITS)[0].is_ok()
+    });
+    assert_every_bit_counts(&r.enrolment, |b| verify(b, &keys(), None, &LIMITS).is_ok());
     assert_vector(
         "transparent",
-        "acceptance.json in a log of 3; `whole` carries the signer's enrolment in header -65537.",
+        "enrolment.json and acceptance.json as leaves 1 and 2 of a log.",
         &[
             ("log_key", PublicKey::of(&log_key()).as_bytes()),
             ("receipt", &r.acceptance_receipt),
             ("transparent", &bare),
-            ("whole", &whole),
+            ("enrolment", &r.enrolment),
             ("scitt_keys", &keys().encode()),
         ],
     );
@@ -188,8 +193,7 @@ fn an_exported_acceptance_verifies_alone_and_beside_its_enrolment() {
 #[test]
 fn what_is_not_registered_here_is_refused() {
     let r = registered();
-    let whole =
-        join_with_enrolment(&r.acceptance, &r.acceptance_receipt, &r.enrolment, &LIMITS).unwrap();
+    let whole = join(&r.acceptance, &r.acceptance_receipt, &LIMITS).unwrap();
     let other_keys = CoseKeySet::new([PublicKey::of(&signing(9))]);
     let refused = verify(&whole, &other_keys, None, &LIMITS);
     assert_eq!(refused, Err(ReceiptError::UnknownKey.into()));
@@ -211,7 +215,7 @@ fn what_is_not_registered_here_is_refused() {
 
     // The receipt of the enrolment on the acceptance.
     let wrong = split(&r.enrolment, &LIMITS).unwrap().receipt;
-    let mixed = join_with_enrolment(&r.acceptance, &wrong, &r.enrolment, &LIMITS).unwrap();
+    let mixed = join(&r.acceptance, &wrong, &LIMITS).unwrap();
     assert!(matches!(
         verify(&mixed, &keys(), None, &LIMITS),
         Err(TransparentError::Receipt(_))
