@@ -5,7 +5,7 @@ use std::time::Duration;
 use rand_core::Rng;
 
 const FIRST: Duration = Duration::from_secs(2);
-const LONGEST: Duration = Duration::from_secs(15 * 60);
+const LONGEST: Duration = Duration::from_mins(15);
 
 /// The wait after `attempts` failures (≥ 1): doubles from 2 s to 15 min, of which a random part between one half and all is taken, so
 /// that the workstations of a site do not come back together. A server's `Retry-After` is a lower bound.
@@ -37,6 +37,6 @@ mod tests {
         }
         assert!(wait(1, None, &mut rng) <= FIRST);
         assert!(wait(30, None, &mut rng) >= LONGEST / 2);
-        assert!(wait(1, Some(Duration::from_secs(60)), &mut rng) >= Duration::from_secs(60));
+        assert!(wait(1, Some(Duration::from_mins(1)), &mut rng) >= Duration::from_mins(1));
     }
 }

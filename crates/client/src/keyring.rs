@@ -63,7 +63,7 @@ impl TimedKeyring {
     }
 
     pub(crate) async fn get(&self) -> Result<Option<SecretBytes>, KeyringError> {
-        self.call(|keyring| keyring.get()).await
+        self.call(<dyn Keyring>::get).await
     }
 
     pub(crate) async fn set(&self, item: SecretBytes) -> Result<(), KeyringError> {
@@ -102,7 +102,7 @@ mod tests {
 
     impl Keyring for Hanging {
         fn get(&self) -> Result<Option<SecretBytes>, KeyringError> {
-            std::thread::sleep(Duration::from_secs(60));
+            std::thread::sleep(Duration::from_mins(1));
             Ok(None)
         }
 

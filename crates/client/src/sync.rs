@@ -150,7 +150,7 @@ impl Workstation {
             Err(error) => {
                 let code = error.code().to_owned();
                 tracing::info!(kind = kind.as_str(), code, "an item was not registered");
-                if error.is_transient() || !is_final(kind, &code) {
+                if error.is_transient() || !is_final(kind, &error) {
                     Ok(Verdict::Later {
                         code,
                         retry_after: error.retry_after(),
@@ -307,7 +307,7 @@ impl Workstation {
                 }
             };
             for item in &items {
-                let status = statuses.iter().find(|status| status.id == item.id);
+                let status = statuses.iter().find(|status| status.id.as_ref() == Some(&item.id));
                 let verdict = match status.map(|status| status.status) {
                     Some(ItemState::Stored | ItemState::Duplicate) => {
                         sqlx::query("DELETE FROM outbox WHERE id = ?")
@@ -331,23 +331,13 @@ impl Workstation {
     }
 }
 
-/// Whether a refusal of this kind of item stands whatever happens at the server later.
-fn is_final(kind: Kind, code: &str) -> bool {
-    match kind {
-        Kind::Enrolment => matches!(
-            code,
-            "code-wrong"
-                | "code-used"
-                | "code-expired"
-                | "login-unknown"
-                | "person-revoked"
-                | "device-revoked"
-        ),
-        _ => matches!(
-            code,
-            "document-unknown" | "person-revoked" | "device-revoked"
-        ),
-    }
+/// Whether a refusal of this kind of item stands whatever happens at the server later. A decision whose key the server does not know
+/// waits: a server that was restored from a backup gets the enrolment again.
+fn is_final(kind: Kind, error: &TransportError) -> bool {
+    error.is_final()
+        && (kind == Kind::Enrolment
+            || matches!(error, TransportError::Refused { status: 400, .. })
+            || matches!(error.code(), "document-unknown" | "person-revoked" | "device-revoked"))
 }
 
 fn note_connection<T>(outcome: &mut SyncOutcome, answer: &Result<T, TransportError>) {

@@ -90,6 +90,9 @@ const PASSED_ON: &[&str] = &[
     "login-unknown",
 ];
 
+/// A refusal that names no code of ours.
+const UNNAMED: &str = "server-refused";
+
 impl TransportError {
     /// Stable code for the interface.
     pub fn code(&self) -> &'static str {
@@ -102,7 +105,7 @@ impl TransportError {
                 .iter()
                 .find(|known| *known == code)
                 .copied()
-                .unwrap_or("server-refused"),
+                .unwrap_or(UNNAMED),
             Self::Failed { .. } => "server-failed",
             Self::Profile => "profile-malformed",
         }
@@ -115,6 +118,11 @@ impl TransportError {
             Self::Profile => false,
             _ => true,
         }
+    }
+
+    /// Whether the server itself (no proxy on the way) refused this very request for good.
+    pub fn is_final(&self) -> bool {
+        matches!(self, Self::Refused { status: 400 | 403 | 409 | 410, code, .. } if code != UNNAMED)
     }
 
     /// The wait that the server asked for.
@@ -201,8 +209,9 @@ pub struct SealedLine {
 /// The server's answer for one item.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct ItemStatus {
-    /// Hex of the item's id.
-    pub id: String,
+    /// Hex of the item's id; `None` for a line that the server could not read.
+    #[serde(default)]
+    pub id: Option<String>,
     /// `stored`, `duplicate` or `rejected`.
     pub status: ItemState,
     /// Why it was rejected.
@@ -455,7 +464,7 @@ impl Transport {
 fn fallback_code(status: StatusCode) -> &'static str {
     match status {
         StatusCode::GONE => "cursor-expired",
-        _ => "server-refused",
+        _ => UNNAMED,
     }
 }
 
@@ -474,10 +483,11 @@ async fn problem_code(response: Response) -> Option<String> {
             else {
                 return None;
             };
+            // −1 is the title: the server writes its code there.
             entries
                 .iter()
-                .filter_map(|(_, value)| value.as_text())
-                .find(|text| PASSED_ON.contains(text))
+                .find(|(key, _)| key.as_i64() == Some(-1))
+                .and_then(|(_, value)| value.as_text())
                 .map(str::to_owned)
         }
         _ => None,

@@ -1,0 +1,288 @@
+//! A central server in this process, a man in the middle who can misbehave, and a workstation whose clock and keyring tests hold.
+
+#![allow(dead_code, reason = "each test file uses its part")]
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use std::{
+    net::SocketAddr,
+    path::Path,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicI64, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use axum::{
+    body::{Body, Bytes, to_bytes},
+    extract::{Request, State},
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use infoblood_agreement::{
+    grant::Role,
+    profile::{DeviceApproval, SiteProfile},
+    vault::WorkstationKeys,
+};
+use infoblood_client::{
+    Decision, EnrolRequest, Evidence, Language, Options, Workstation,
+    clock::Clock,
+    keyring::{Keyring, KeyringError, SecretBytes},
+    transport::Deadlines,
+};
+use infoblood_server::{
+    Context, Place, Running, ServeConfig,
+    clock::SystemClock,
+    service::{administration, init, load},
+    storage::{Site, SqliteDatabase},
+};
+use jiff::Timestamp;
+use tempfile::TempDir;
+use zeroize::Zeroizing;
+
+pub const PASSPHRASE: &str = "гроза над степью 47 рек";
+pub const SITE: &str = "ALM";
+
+/// What the man in the middle does to a path, instead of passing everything on.
+#[derive(Clone)]
+pub enum Fault {
+    /// Answers himself.
+    Answer(u16, &'static str, Vec<u8>),
+    /// Lets the request through and never answers.
+    Silence,
+    /// Lets the request through and gives this in place of the answer's body.
+    Change(Arc<dyn Fn(Vec<u8>) -> Vec<u8> + Send + Sync>),
+    /// Lets the request through and breaks the connection after so many bytes of the answer.
+    Break(usize),
+}
+
+#[derive(Clone)]
+struct Middle {
+    server: String,
+    client: reqwest::Client,
+    faults: Arc<Mutex<Vec<(&'static str, Fault)>>>,
+    entries: Arc<AtomicUsize>,
+}
+
+pub struct Central {
+    pub context: Context<SqliteDatabase>,
+    pub profile: SiteProfile,
+    pub dir: TempDir,
+    middle: Middle,
+    addr: SocketAddr,
+    task: tokio::task::JoinHandle<()>,
+    _running: Running,
+}
+
+impl Central {
+    pub async fn start() -> Self {
+        Self::start_with(DeviceApproval::Auto).await
+    }
+
+    pub async fn start_with(device_approval: DeviceApproval) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let place = Place::new(dir.path());
+        let context = init::init(&place, "https://central.example", Arc::new(SystemClock)).await.unwrap();
+        let mut site = Site::new(SITE, "Алматы қан орталығы", "Алматинский центр крови");
+        site.device_approval = device_approval;
+        administration::add_site(&context, &site).await.unwrap();
+        let running = infoblood_server::start(ServeConfig::loopback(place)).await.unwrap();
+
+        let middle = Middle {
+            server: running.url.clone(),
+            client: reqwest::Client::builder().no_proxy().build().unwrap(),
+            faults: Arc::default(),
+            entries: Arc::default(),
+        };
+        let (addr, task) = listen(&middle, SocketAddr::from(([127, 0, 0, 1], 0))).await;
+        let url = format!("http://{addr}");
+        let profile =
+            administration::site_profile(&context, SITE, &url, None, Some("reception-1".into())).await.unwrap();
+        Self { context, profile, dir, middle, addr, task, _running: running }
+    }
+
+    /// Enrols a login at the server and returns the one-time code.
+    pub async fn person(&self, login: &str) -> String {
+        let issued = administration::add_person(&self.context, login, SITE, "Аружан Қасымова", Role::Clinician).await.unwrap();
+        issued.code_text()
+    }
+
+    pub async fn seed(&self, donors: u64) {
+        load::seed(&self.context, donors, 7, Some(SITE)).await.unwrap();
+    }
+
+    pub fn fault(&self, path: &'static str, fault: Fault) {
+        self.middle.faults.lock().unwrap().push((path, fault));
+    }
+
+    pub fn honest(&self) {
+        self.middle.faults.lock().unwrap().clear();
+    }
+
+    /// Nobody listens any more.
+    pub async fn unplug(&mut self) {
+        self.task.abort();
+        let _ = (&mut self.task).await;
+    }
+
+    pub async fn plug(&mut self) {
+        (_, self.task) = listen(&self.middle, self.addr).await;
+    }
+
+    /// How many leaves the log has.
+    pub async fn tree_size(&self) -> u64 {
+        let checkpoint: serde_json::Value = serde_json::from_slice(
+            &self.middle.client.get(format!("{}/v1/log/checkpoint", self.middle.server)).send().await.unwrap().bytes().await.unwrap(),
+        )
+        .unwrap();
+        checkpoint["tree_size"].as_u64().unwrap()
+    }
+}
+
+async fn listen(middle: &Middle, addr: SocketAddr) -> (SocketAddr, tokio::task::JoinHandle<()>) {
+    let listener = tokio::net::TcpListener::bind(addr).await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    let router = axum::Router::new().fallback(pass).with_state(middle.clone());
+    (addr, tokio::spawn(async move { axum::serve(listener, router).await.unwrap() }))
+}
+
+async fn pass(State(middle): State<Middle>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let path = parts.uri.path().to_owned();
+    let fault = {
+        let faults = middle.faults.lock().unwrap();
+        faults.iter().find(|(at, _)| *at == path || *at == "*").map(|(_, fault)| fault.clone())
+    };
+    if let Some(Fault::Answer(status, kind, body)) = fault {
+        return (StatusCode::from_u16(status).unwrap(), [("content-type", kind)], body).into_response();
+    }
+    if path == "/entries" {
+        middle.entries.fetch_add(1, Ordering::SeqCst);
+    }
+    let body = to_bytes(body, usize::MAX).await.unwrap();
+    let url = format!("{}{}", middle.server, parts.uri.path_and_query().unwrap());
+    let mut headers = parts.headers;
+    headers.remove("host");
+    headers.remove("accept-encoding");
+    let answer = middle.client.request(parts.method, url).headers(headers).body(body).send().await.unwrap();
+    let status = answer.status();
+    let mut headers = answer.headers().clone();
+    headers.remove("content-length");
+    headers.remove("transfer-encoding");
+    let body = answer.bytes().await.unwrap();
+    let body = match fault {
+        Some(Fault::Silence) => {
+            tokio::time::sleep(Duration::from_mins(1)).await;
+            Body::empty()
+        }
+        Some(Fault::Change(change)) => Body::from(change(body.to_vec())),
+        Some(Fault::Break(at)) => {
+            let head = Ok(body.slice(..at.min(body.len())));
+            let end = Err(std::io::Error::other("broken"));
+            Body::from_stream(futures::stream::iter([head, end]))
+        }
+        _ => Body::from(Bytes::from(body)),
+    };
+    (status, headers, body).into_response()
+}
+
+/// A clock that is the machine's, moved by so many seconds.
+#[derive(Default)]
+pub struct MovedClock(pub AtomicI64);
+
+impl Clock for MovedClock {
+    #[expect(clippy::disallowed_methods, reason = "tests run against a real server's time")]
+    fn now(&self) -> Timestamp {
+        Timestamp::now() + jiff::SignedDuration::from_secs(self.0.load(Ordering::SeqCst))
+    }
+}
+
+/// A keyring in memory.
+#[derive(Default)]
+pub struct MemoryKeyring(pub Mutex<Option<Vec<u8>>>, pub Mutex<Option<KeyringError>>);
+
+impl Keyring for MemoryKeyring {
+    fn get(&self) -> Result<Option<SecretBytes>, KeyringError> {
+        if let Some(error) = self.1.lock().unwrap().clone() {
+            return Err(error);
+        }
+        Ok(self.0.lock().unwrap().clone().map(Zeroizing::new))
+    }
+
+    fn set(&self, item: &[u8]) -> Result<(), KeyringError> {
+        *self.0.lock().unwrap() = Some(item.to_vec());
+        Ok(())
+    }
+}
+
+/// A machine: data directory, keyring and clock outlive the process.
+#[derive(Default)]
+pub struct Machine {
+    dir: Option<TempDir>,
+    pub keyring: Arc<MemoryKeyring>,
+    pub clock: Arc<MovedClock>,
+}
+
+impl Machine {
+    pub fn new() -> Self {
+        Self { dir: Some(tempfile::tempdir().unwrap()), ..Self::default() }
+    }
+
+    pub fn path(&self) -> &Path {
+        self.dir.as_ref().unwrap().path()
+    }
+
+    pub fn options() -> Options {
+        Options {
+            deadlines: Deadlines { connect: Duration::from_secs(5), total: Duration::from_secs(10) },
+            keyring_deadline: Duration::from_secs(2),
+            ..Options::default()
+        }
+    }
+
+    pub async fn open(&self, profile: &SiteProfile) -> Workstation {
+        self.open_with(profile, Self::options()).await.unwrap()
+    }
+
+    pub async fn open_with(
+        &self,
+        profile: &SiteProfile,
+        options: Options,
+    ) -> Result<Workstation, infoblood_client::OpenError> {
+        Workstation::open_with(self.path(), profile, self.keyring.clone(), self.clock.clone(), options).await
+    }
+
+    /// `workstation.db` as somebody with all keys of the machine sees it.
+    pub async fn by_hand(&self, sql: &str) {
+        use sqlx::{ConnectOptions as _, Connection as _};
+        let item = self.keyring.0.lock().unwrap().clone().unwrap();
+        let key = WorkstationKeys::from_item(&item).unwrap().database_key();
+        let mut db = sqlx::sqlite::SqliteConnectOptions::new()
+            .filename(self.path().join("workstation.db"))
+            .pragma("key", format!("\"x'{}'\"", hex::encode(*key)))
+            .connect()
+            .await
+            .unwrap();
+        sqlx::raw_sql(sqlx::AssertSqlSafe(sql.to_owned())).execute(&mut db).await.unwrap();
+        db.close().await.unwrap();
+    }
+}
+
+pub fn evidence() -> Evidence {
+    Evidence {
+        opened_at: 1_700_000_000,
+        visible_seconds: 61,
+        languages_shown: vec![Language::Kk, Language::Ru],
+        end_reached: vec![Language::Kk],
+    }
+}
+
+pub fn request(login: &str, code: &str) -> EnrolRequest {
+    EnrolRequest {
+        login: login.into(),
+        code: code.into(),
+        passphrase: PASSPHRASE.into(),
+        evidence: evidence(),
+        decision: Decision::Accepted,
+    }
+}
