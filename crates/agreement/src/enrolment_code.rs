@@ -110,8 +110,13 @@ impl EnrolmentCode {
     /// `infoblood/enrolment-code/v1`.
     pub fn signing_key(&self) -> SigningKey {
         let mut seed = Zeroizing::new([0; 32]);
-        // 32 bytes are within what HKDF-SHA256 can give, so this cannot fail.
-        let _ = Hkdf::<Sha256>::new(None, &self.symbols).expand(KEY_INFO, seed.as_mut_slice());
+        #[expect(
+            clippy::expect_used,
+            reason = "a constant length, far below what HKDF-SHA256 can give"
+        )]
+        Hkdf::<Sha256>::new(None, &self.symbols)
+            .expand(KEY_INFO, seed.as_mut_slice())
+            .expect("32 bytes are within HKDF-SHA256's range");
         SigningKey::from_bytes(&seed)
     }
 
