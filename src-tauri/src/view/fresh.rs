@@ -11,8 +11,9 @@ const FILE: &str = "ui/src/lib/backend/bindings/index.ts";
 
 fn typescript() -> String {
     let config = Config::new().with_large_int("number");
-    let mut text =
-        String::from("// Made from src-tauri/src/view.rs. Do not edit: UPDATE_BINDINGS=1 cargo test -p infoblood bindings\n");
+    let mut text = String::from(
+        "// Made from src-tauri/src/view.rs. Do not edit: UPDATE_BINDINGS=1 cargo test -p infoblood bindings\n",
+    );
     macro_rules! declare {
         ($($name:ident)*) => {$(
             text.push_str("\nexport ");
@@ -37,18 +38,27 @@ fn bindings_are_fresh() {
         fs::write(&path, &expected).unwrap();
     }
     let committed = fs::read_to_string(&path).unwrap_or_default();
-    assert_eq!(committed, expected, "{FILE} is stale: run this test with UPDATE_BINDINGS=1");
+    assert_eq!(
+        committed, expected,
+        "{FILE} is stale: run this test with UPDATE_BINDINGS=1"
+    );
 }
 
 #[test]
 fn screens_are_told_apart_by_name() {
-    let screen = Screen::Agreement { declined: true, has_people: false };
+    let screen = Screen::Agreement {
+        declined: true,
+        has_people: false,
+    };
     assert_eq!(
         serde_json::to_string(&screen).unwrap(),
         r#"{"name":"agreement","declined":true,"has_people":false}"#
     );
     let error = Screen::Blocked {
-        error: AppError { code: "keyring-missing".into(), retry_after_seconds: None },
+        error: AppError {
+            code: "keyring-missing".into(),
+            retry_after_seconds: None,
+        },
     };
     assert_eq!(
         serde_json::to_string(&error).unwrap(),

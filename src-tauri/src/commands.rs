@@ -1,0 +1,186 @@
+//! What the window may ask for. Every command sends one request to the controller and returns its answer.
+
+use secrecy::SecretString;
+use tauri::{State, ipc::Invoke};
+
+use crate::{
+    controller::{Handle, Request},
+    view,
+};
+
+type Answer<T> = Result<T, view::AppError>;
+
+pub(crate) fn handler() -> impl Fn(Invoke) -> bool + Send + Sync + 'static {
+    tauri::generate_handler![
+        get_state,
+        set_language,
+        get_agreement,
+        accept_agreement,
+        decline_agreement,
+        open_agreement,
+        back_to_people,
+        check_code,
+        check_passphrase,
+        sign,
+        sync_now,
+        save_proof,
+        sign_in,
+        lock,
+        touch,
+        use_profile,
+        search_donors,
+        open_donor,
+    ]
+}
+
+#[tauri::command]
+async fn get_state(controller: State<'_, Handle>) -> Answer<view::State> {
+    controller.ask(Request::GetState).await
+}
+
+#[tauri::command]
+async fn set_language(controller: State<'_, Handle>, language: view::Lang) -> Answer<()> {
+    controller
+        .ask(|reply| Request::SetLanguage { language, reply })
+        .await
+}
+
+#[tauri::command]
+async fn get_agreement(controller: State<'_, Handle>) -> Answer<view::AgreementView> {
+    controller.ask(Request::GetAgreement).await
+}
+
+#[tauri::command]
+async fn accept_agreement(controller: State<'_, Handle>, evidence: view::Evidence) -> Answer<()> {
+    controller
+        .ask(|reply| Request::AcceptAgreement { evidence, reply })
+        .await
+}
+
+#[tauri::command]
+async fn decline_agreement(controller: State<'_, Handle>, evidence: view::Evidence) -> Answer<()> {
+    controller
+        .ask(|reply| Request::DeclineAgreement { evidence, reply })
+        .await
+}
+
+#[tauri::command]
+async fn open_agreement(controller: State<'_, Handle>) -> Answer<()> {
+    controller.ask(Request::OpenAgreement).await
+}
+
+#[tauri::command]
+async fn back_to_people(controller: State<'_, Handle>) -> Answer<()> {
+    controller.ask(Request::BackToPeople).await
+}
+
+#[tauri::command]
+async fn check_code(controller: State<'_, Handle>, code: String) -> Answer<view::CodeCheck> {
+    controller
+        .ask(|reply| Request::CheckCode {
+            code: code.into(),
+            reply,
+        })
+        .await
+}
+
+#[tauri::command]
+async fn check_passphrase(
+    controller: State<'_, Handle>,
+    login: String,
+    passphrase: String,
+) -> Answer<view::PassphraseCheck> {
+    let passphrase = SecretString::from(passphrase);
+    controller
+        .ask(|reply| Request::CheckPassphrase {
+            login,
+            passphrase,
+            reply,
+        })
+        .await
+}
+
+#[tauri::command]
+async fn sign(
+    controller: State<'_, Handle>,
+    login: String,
+    code: String,
+    passphrase: String,
+) -> Answer<()> {
+    let (code, passphrase) = (SecretString::from(code), SecretString::from(passphrase));
+    controller
+        .ask(|reply| Request::Sign {
+            login,
+            code,
+            passphrase,
+            reply,
+        })
+        .await
+}
+
+#[tauri::command]
+async fn sync_now(controller: State<'_, Handle>) -> Answer<()> {
+    controller.ask(Request::SyncNow).await
+}
+
+#[tauri::command]
+async fn save_proof(controller: State<'_, Handle>, person_id: String) -> Answer<view::SavedProof> {
+    controller
+        .ask(|reply| Request::SaveProof { person_id, reply })
+        .await
+}
+
+#[tauri::command]
+async fn sign_in(
+    controller: State<'_, Handle>,
+    person_id: String,
+    passphrase: String,
+) -> Answer<()> {
+    let passphrase = SecretString::from(passphrase);
+    controller
+        .ask(|reply| Request::SignIn {
+            person_id,
+            passphrase,
+            reply,
+        })
+        .await
+}
+
+#[tauri::command]
+async fn lock(controller: State<'_, Handle>) -> Answer<()> {
+    controller.ask(Request::Lock).await
+}
+
+#[tauri::command]
+async fn touch(controller: State<'_, Handle>) -> Answer<()> {
+    controller.ask(Request::Touch).await
+}
+
+#[tauri::command]
+async fn use_profile(controller: State<'_, Handle>, text: String) -> Answer<()> {
+    controller
+        .ask(|reply| Request::UseProfile { text, reply })
+        .await
+}
+
+#[tauri::command]
+async fn search_donors(
+    controller: State<'_, Handle>,
+    query: String,
+    after: Option<String>,
+) -> Answer<view::DonorPage> {
+    controller
+        .ask(|reply| Request::SearchDonors {
+            query,
+            after,
+            reply,
+        })
+        .await
+}
+
+#[tauri::command]
+async fn open_donor(controller: State<'_, Handle>, id: String) -> Answer<view::DonorCard> {
+    controller
+        .ask(|reply| Request::OpenDonor { id, reply })
+        .await
+}

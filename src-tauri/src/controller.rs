@@ -1,0 +1,418 @@
+//! The one owner of all state behind the window. Everything else sends it messages: commands, the sync loop, the unlocking of a
+//! person's cache, the clock. Each message is handled to its end before the next.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use infoblood_agreement::{document::Document, profile::SiteProfile};
+use infoblood_client::{PersonSession, Workstation, clock::Clock, keyring::Keyring};
+use secrecy::SecretString;
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::{Instant, MissedTickBehavior, interval},
+};
+
+use crate::{
+    profile::Places,
+    view::{
+        self, AgreementView, AppError, CodeCheck, Connection, DonorCard, DonorPage, Evidence, Lang,
+        PassphraseCheck, SavedProof,
+    },
+};
+
+mod agreement;
+mod enrol;
+mod failure;
+mod language;
+mod patients;
+mod proof;
+mod screen;
+mod session;
+mod start;
+mod sync;
+
+use failure::internal;
+use session::OpenCache;
+use sync::Syncer;
+
+/// Messages that may wait while one is handled.
+const QUEUE: usize = 64;
+/// How often idle time and due attempts are looked at.
+const TICK: Duration = Duration::from_secs(1);
+
+/// What the controller does to the window.
+pub trait Shell: Send + Sync + 'static {
+    /// Tells the window the new state.
+    fn show(&self, state: &view::State);
+    /// Drops the page with everything it holds and loads it anew.
+    fn forget_page(&self);
+}
+
+/// What a controller is given.
+pub struct Config {
+    /// The workstation's data directory; it exists.
+    pub data_dir: PathBuf,
+    /// Where site profiles may stand.
+    pub profile: Places,
+    /// The workstation's keyring item.
+    pub keyring: Arc<dyn Keyring>,
+    /// Local time.
+    pub clock: Arc<dyn Clock>,
+    /// Where saved proofs go.
+    pub downloads: Option<PathBuf>,
+    /// Whether a WebDriver drives the window.
+    pub automation: bool,
+}
+
+/// The way back to whoever asked.
+pub type Reply<T> = oneshot::Sender<Result<T, AppError>>;
+
+/// What the window may ask; the words are those of `commands.rs`.
+pub enum Request {
+    GetState(Reply<view::State>),
+    SetLanguage {
+        language: Lang,
+        reply: Reply<()>,
+    },
+    GetAgreement(Reply<AgreementView>),
+    AcceptAgreement {
+        evidence: Evidence,
+        reply: Reply<()>,
+    },
+    DeclineAgreement {
+        evidence: Evidence,
+        reply: Reply<()>,
+    },
+    OpenAgreement(Reply<()>),
+    BackToPeople(Reply<()>),
+    CheckCode {
+        code: SecretString,
+        reply: Reply<CodeCheck>,
+    },
+    CheckPassphrase {
+        login: String,
+        passphrase: SecretString,
+        reply: Reply<PassphraseCheck>,
+    },
+    Sign {
+        login: String,
+        code: SecretString,
+        passphrase: SecretString,
+        reply: Reply<()>,
+    },
+    SyncNow(Reply<()>),
+    SaveProof {
+        person_id: String,
+        reply: Reply<SavedProof>,
+    },
+    SignIn {
+        person_id: String,
+        passphrase: SecretString,
+        reply: Reply<()>,
+    },
+    Lock(Reply<()>),
+    Touch(Reply<()>),
+    UseProfile {
+        text: String,
+        reply: Reply<()>,
+    },
+    SearchDonors {
+        query: String,
+        after: Option<String>,
+        reply: Reply<DonorPage>,
+    },
+    OpenDonor {
+        id: String,
+        reply: Reply<DonorCard>,
+    },
+}
+
+/// Everything the controller reacts to.
+enum Event {
+    Request(Request),
+    Opened(Result<start::Opened, AppError>),
+    Synced(sync::Outcome),
+    Unlocked(session::UnlockDone),
+    Refreshed(session::RefreshDone),
+    Close(oneshot::Sender<()>),
+}
+
+/// Sends requests to the controller.
+#[derive(Clone)]
+pub struct Handle {
+    events: mpsc::Sender<Event>,
+}
+
+impl Handle {
+    /// Sends one request and waits for its answer.
+    pub async fn ask<T>(&self, request: impl FnOnce(Reply<T>) -> Request) -> Result<T, AppError> {
+        let (reply, answer) = oneshot::channel();
+        self.events
+            .send(Event::Request(request(reply)))
+            .await
+            .map_err(|_| internal())?;
+        answer.await.map_err(|_| internal())?
+    }
+
+    /// Locks, closes the databases and ends the controller; gives up after `deadline`.
+    pub async fn close(&self, deadline: Duration) {
+        let (done, closed) = oneshot::channel();
+        let close = async {
+            if self.events.send(Event::Close(done)).await.is_ok() {
+                // Ended without a word is ended, too.
+                let _ = closed.await;
+            }
+        };
+        if tokio::time::timeout(deadline, close).await.is_err() {
+            tracing::warn!("the controller did not end in time");
+        }
+    }
+}
+
+/// Starts the controller on the current runtime. The first launch shows the agreement before anything slow has happened.
+pub fn spawn(config: Config, shell: Arc<dyn Shell>) -> Handle {
+    let (events, inbox) = mpsc::channel(QUEUE);
+    let controller = Controller::new(config, shell, events.clone());
+    tokio::spawn(controller.run(inbox));
+    Handle { events }
+}
+
+/// What is open of the workstation.
+enum Store {
+    /// Profile, keyring and database are being opened.
+    Opening,
+    Open(Workstation),
+    /// The reason stands on the screen.
+    Failed,
+}
+
+/// Where the person is.
+enum Phase {
+    /// A later launch, before the store is open: there is nothing to show yet.
+    Starting,
+    Blocked(AppError),
+    Agreement,
+    Identify(Evidence),
+    Registering(Box<Registering>),
+    Return,
+    Unlocked(Box<OpenCache>),
+}
+
+/// A first launch shows the agreement at once; a later one waits for the store.
+fn launch_phase(data_dir: &Path) -> Phase {
+    if data_dir.join("workstation.db").exists() {
+        Phase::Starting
+    } else {
+        Phase::Agreement
+    }
+}
+
+/// Signed, on the way to the first unlocking.
+struct Registering {
+    person_id: String,
+    /// The person's open keys; `None` after a restart.
+    session: Option<PersonSession>,
+    unlocking: bool,
+    /// What the last attempt to unlock ended with.
+    trouble: Option<AppError>,
+    /// When to try unlocking again.
+    again_at: Instant,
+}
+
+struct Controller {
+    config: Config,
+    shell: Arc<dyn Shell>,
+    events: mpsc::Sender<Event>,
+    document: &'static Document,
+    language: Lang,
+    profile: Option<SiteProfile>,
+    store: Store,
+    phase: Phase,
+    /// Requests that need the store, while it is being opened.
+    waiting_for_store: Vec<Request>,
+    syncer: Option<Syncer>,
+    connection: Connection,
+    last_touch: Instant,
+    /// Attempts to open a cache so far; an older one that ends late is told by its number.
+    openings: u64,
+    shown: Option<view::State>,
+}
+
+impl Controller {
+    fn new(config: Config, shell: Arc<dyn Shell>, events: mpsc::Sender<Event>) -> Self {
+        Self {
+            phase: launch_phase(&config.data_dir),
+            language: language::load(&config.data_dir),
+            config,
+            shell,
+            events,
+            document: Document::builtin(),
+            profile: None,
+            store: Store::Opening,
+            waiting_for_store: Vec::new(),
+            syncer: None,
+            connection: Connection::Unknown,
+            last_touch: Instant::now(),
+            openings: 0,
+            shown: None,
+        }
+    }
+
+    async fn run(mut self, mut inbox: mpsc::Receiver<Event>) {
+        self.open_store();
+        let mut tick = interval(TICK);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        loop {
+            tokio::select! {
+                event = inbox.recv() => match event {
+                    Some(Event::Close(done)) => {
+                        self.close().await;
+                        // Nobody waits any more when the deadline has passed.
+                        let _ = done.send(());
+                        return;
+                    }
+                    Some(event) => self.handle(event).await,
+                    None => return,
+                },
+                _ = tick.tick() => {
+                    if !self.tick().await {
+                        continue;
+                    }
+                }
+            }
+            self.show().await;
+        }
+    }
+
+    async fn handle(&mut self, event: Event) {
+        match event {
+            Event::Request(request) => self.request(request).await,
+            Event::Opened(result) => self.opened(result).await,
+            Event::Synced(outcome) => self.synced(outcome).await,
+            Event::Unlocked(done) => self.unlocked(done).await,
+            Event::Refreshed(done) => self.refreshed(done).await,
+            Event::Close(_) => {}
+        }
+    }
+
+    /// Answers one request. A reply nobody waits for (the page was reloaded) is dropped.
+    async fn request(&mut self, request: Request) {
+        if matches!(self.store, Store::Opening) && self.needs_store(&request) {
+            self.waiting_for_store.push(request);
+            return;
+        }
+        if !matches!(request, Request::GetState(_)) {
+            self.last_touch = Instant::now();
+        }
+        match request {
+            Request::GetState(reply) => drop(reply.send(self.state().await)),
+            Request::SetLanguage { language, reply } => {
+                drop(reply.send(self.set_language(language)));
+            }
+            Request::GetAgreement(reply) => drop(reply.send(self.agreement().await)),
+            Request::AcceptAgreement { evidence, reply } => drop(reply.send(self.accept(evidence))),
+            Request::DeclineAgreement { evidence, reply } => {
+                drop(reply.send(self.decline(&evidence).await));
+            }
+            Request::OpenAgreement(reply) => drop(reply.send(self.open_agreement().await)),
+            Request::BackToPeople(reply) => drop(reply.send(self.back_to_people().await)),
+            Request::CheckCode { code, reply } => drop(reply.send(Ok(enrol::check_code(&code)))),
+            Request::CheckPassphrase {
+                login,
+                passphrase,
+                reply,
+            } => {
+                drop(reply.send(Ok(enrol::check_passphrase(&login, &passphrase))));
+            }
+            Request::Sign {
+                login,
+                code,
+                passphrase,
+                reply,
+            } => drop(reply.send(self.sign(login, code, passphrase).await)),
+            Request::SyncNow(reply) => drop(reply.send(self.sync_now().await)),
+            Request::SaveProof { person_id, reply } => {
+                drop(reply.send(self.save_proof(&person_id).await));
+            }
+            Request::SignIn {
+                person_id,
+                passphrase,
+                reply,
+            } => self.sign_in(&person_id, passphrase, reply).await,
+            Request::Lock(reply) => drop(reply.send(self.lock().await)),
+            Request::Touch(reply) => drop(reply.send(Ok(()))),
+            Request::UseProfile { text, reply } => drop(reply.send(self.use_profile(&text))),
+            Request::SearchDonors {
+                query,
+                after,
+                reply,
+            } => drop(reply.send(self.search(&query, after).await)),
+            Request::OpenDonor { id, reply } => drop(reply.send(self.open_donor(&id).await)),
+        }
+    }
+
+    /// Whether a request has to wait for the store. On a first launch the agreement does not.
+    fn needs_store(&self, request: &Request) -> bool {
+        match request {
+            Request::GetState(_) => matches!(self.phase, Phase::Starting),
+            Request::SetLanguage { .. }
+            | Request::GetAgreement(_)
+            | Request::AcceptAgreement { .. }
+            | Request::CheckCode { .. }
+            | Request::CheckPassphrase { .. }
+            | Request::Touch(_) => false,
+            _ => true,
+        }
+    }
+
+    /// Idle lock and due attempts; true when something may have changed.
+    async fn tick(&mut self) -> bool {
+        match &self.phase {
+            Phase::Unlocked(_) if self.last_touch.elapsed() >= self.idle_limit() => {
+                if let Err(error) = self.lock().await {
+                    tracing::error!(code = error.code, "the idle lock failed");
+                }
+                true
+            }
+            Phase::Registering(registering) if registering.again_at <= Instant::now() => {
+                self.unlock_if_registered().await
+            }
+            Phase::Unlocked(_) => {
+                self.refresh_if_due();
+                false
+            }
+            _ => false,
+        }
+    }
+
+    fn idle_minutes(&self) -> u32 {
+        self.profile
+            .as_ref()
+            .map_or(10, |profile| u32::from(profile.policy().idle_lock_minutes))
+    }
+
+    fn idle_limit(&self) -> Duration {
+        Duration::from_secs(u64::from(self.idle_minutes()) * 60)
+    }
+
+    fn workstation(&self) -> Result<&Workstation, AppError> {
+        match &self.store {
+            Store::Open(workstation) => Ok(workstation),
+            Store::Opening | Store::Failed => Err(match &self.phase {
+                Phase::Blocked(error) => error.clone(),
+                _ => internal(),
+            }),
+        }
+    }
+
+    async fn close(&mut self) {
+        if let Some(syncer) = self.syncer.take() {
+            syncer.stop().await;
+        }
+        self.end_session().await;
+        self.store = Store::Failed;
+    }
+}

@@ -1,0 +1,126 @@
+//! The text, its acceptance on screen, its refusal.
+
+use infoblood_agreement::document::{Line, UnitKind};
+use infoblood_client::{self as client, Language, document::DocumentFacts};
+
+use super::{
+    Controller, Phase,
+    failure::{internal, named, told},
+    screen::document_facts,
+};
+use crate::view::{self, AgreementView, AppError, Evidence, Lang, Unit};
+
+/// Longer than anybody reads: what is more was not measured but made up.
+const LONGEST_VISIBLE_SECONDS: u32 = 7 * 24 * 60 * 60;
+
+impl Controller {
+    pub(super) async fn agreement(&self) -> Result<AgreementView, AppError> {
+        let accepted = match &self.store {
+            super::Store::Open(_) => !self.people().await?.is_empty(),
+            super::Store::Opening | super::Store::Failed => false,
+        };
+        let units = self.document.units().iter().map(|unit| Unit {
+            id: unit.id,
+            kind: kind(unit.kind),
+            kk: lines(&unit.kk),
+            ru: lines(&unit.ru),
+        });
+        Ok(AgreementView {
+            facts: document_facts(&DocumentFacts::current()),
+            units: units.collect(),
+            accepted,
+        })
+    }
+
+    /// Accepted on screen. Nothing is recorded yet: the act is signed together with the person's enrolment.
+    pub(super) fn accept(&mut self, evidence: Evidence) -> Result<(), AppError> {
+        if !matches!(self.phase, Phase::Agreement | Phase::Identify(_))
+            || evidence.end_reached.is_empty()
+        {
+            return Err(named("agreement-required"));
+        }
+        self.phase = Phase::Identify(evidence);
+        Ok(())
+    }
+
+    /// Records a refusal, signed by the device: nobody is identified yet.
+    pub(super) async fn decline(&mut self, evidence: &Evidence) -> Result<(), AppError> {
+        if !matches!(self.phase, Phase::Agreement | Phase::Identify(_)) {
+            return Err(internal());
+        }
+        let workstation = self.workstation()?;
+        workstation
+            .decline(&for_statement(evidence))
+            .await
+            .map_err(|error| told("decline", error.code(), &error))?;
+        self.phase = Phase::Agreement;
+        self.nudge();
+        Ok(())
+    }
+
+    /// From the list of people: somebody new.
+    pub(super) async fn open_agreement(&mut self) -> Result<(), AppError> {
+        if let Phase::Blocked(error) = &self.phase {
+            return Err(error.clone());
+        }
+        self.end_session().await;
+        self.phase = Phase::Agreement;
+        Ok(())
+    }
+
+    pub(super) async fn back_to_people(&mut self) -> Result<(), AppError> {
+        if let Phase::Blocked(error) = &self.phase {
+            return Err(error.clone());
+        }
+        self.end_session().await;
+        self.phase = if self.people().await?.is_empty() {
+            Phase::Agreement
+        } else {
+            Phase::Return
+        };
+        Ok(())
+    }
+}
+
+/// The evidence in the words of the statement.
+pub(super) fn for_statement(evidence: &Evidence) -> client::Evidence {
+    let names = |languages: &[Lang]| -> Vec<Language> {
+        let both = [(Lang::Kk, Language::Kk), (Lang::Ru, Language::Ru)];
+        both.into_iter()
+            .filter(|(lang, _)| languages.contains(lang))
+            .map(|(_, language)| language)
+            .collect()
+    };
+    client::Evidence {
+        opened_at: evidence.opened_at,
+        visible_seconds: u64::from(evidence.visible_seconds.min(LONGEST_VISIBLE_SECONDS)),
+        languages_shown: names(&evidence.languages_shown),
+        end_reached: names(&evidence.end_reached),
+    }
+}
+
+/// Lines as they stand in the text; where numbers jump, blank lines stood between.
+fn lines(lines: &[Line]) -> Vec<String> {
+    let mut texts = Vec::with_capacity(lines.len());
+    let mut expected = lines.first().map_or(0, |line| line.number);
+    for line in lines {
+        texts.resize(
+            texts.len() + line.number.saturating_sub(expected),
+            String::new(),
+        );
+        texts.push(line.text());
+        expected = line.number + 1;
+    }
+    texts
+}
+
+fn kind(kind: UnitKind) -> view::UnitKind {
+    match kind {
+        UnitKind::Title => view::UnitKind::Title,
+        UnitKind::Para => view::UnitKind::Para,
+        UnitKind::Part => view::UnitKind::Part,
+        UnitKind::Chapter | UnitKind::ChapterParagraph => view::UnitKind::Chapter,
+        UnitKind::Article => view::UnitKind::Article,
+        UnitKind::Point | UnitKind::PointList => view::UnitKind::Point,
+    }
+}

@@ -1,0 +1,153 @@
+//! Patient data for the window. Nothing here decides who may see what: every call to the cache takes the gate's proof.
+
+use infoblood_client as client;
+use infoblood_clinical::{blood, donor, iin};
+
+use super::{
+    Controller, Phase,
+    failure::{named, told},
+    session::OpenCache,
+};
+use crate::view::{self, AppError, DonorCard, DonorPage, DonorRow};
+
+/// Rows of one page.
+const PAGE: u32 = 50;
+
+impl Controller {
+    pub(super) async fn search(
+        &self,
+        query: &str,
+        after: Option<String>,
+    ) -> Result<DonorPage, AppError> {
+        let cache = &self.open_cache()?.cache;
+        let page = cache
+            .search(cache.gate(), query, after.as_deref(), PAGE)
+            .await
+            .map_err(|error| told("search", error.code(), &error))?;
+        Ok(DonorPage {
+            total: u32::try_from(page.total).unwrap_or(u32::MAX),
+            rows: page.rows.into_iter().map(row).collect(),
+            next: page.next,
+        })
+    }
+
+    /// The look is recorded before the card is shown.
+    pub(super) async fn open_donor(&self, id: &str) -> Result<DonorCard, AppError> {
+        let cache = &self.open_cache()?.cache;
+        let card = cache
+            .card(cache.gate(), id)
+            .await
+            .map_err(|error| told("card", error.code(), &error))?;
+        self.nudge();
+        Ok(donor_card(card))
+    }
+
+    fn open_cache(&self) -> Result<&OpenCache, AppError> {
+        match &self.phase {
+            Phase::Unlocked(open) => Ok(open),
+            _ => Err(named("patient-locked")),
+        }
+    }
+}
+
+fn row(row: client::DonorRow) -> DonorRow {
+    let client::DonorRow {
+        summary,
+        deferral,
+        matched,
+    } = row;
+    let digits = summary.iin.chars().count();
+    DonorRow {
+        id: summary.id,
+        family: summary.family,
+        given: summary.given,
+        patronymic: summary.patronymic,
+        birth_date: summary.birth_date,
+        iin_last4: summary.iin.chars().skip(digits.saturating_sub(4)).collect(),
+        blood: summary.blood.map(blood_group),
+        deferral: match deferral {
+            donor::DeferralState::None => view::DeferralState::None,
+            donor::DeferralState::Temporary => view::DeferralState::Temporary,
+            donor::DeferralState::Permanent => view::DeferralState::Permanent,
+        },
+        matched,
+    }
+}
+
+fn donor_card(card: client::DonorCard) -> DonorCard {
+    let facts = card.facts;
+    DonorCard {
+        id: facts.id,
+        family: facts.family,
+        given: facts.given,
+        patronymic: facts.patronymic,
+        birth_date: facts.birth_date,
+        sex: match facts.sex {
+            iin::Sex::Male => view::Sex::Male,
+            iin::Sex::Female => view::Sex::Female,
+        },
+        age: u32::try_from(facts.age).unwrap_or(0),
+        iin: facts.iin,
+        iin_valid: facts.iin_valid,
+        donor_number: facts.donor_number,
+        deferrals: facts.deferrals.into_iter().map(deferral).collect(),
+        blood: facts.blood.map(blood_group),
+        blood_conflict: facts.blood_conflict.into_iter().map(blood_group).collect(),
+        donations: facts.donations.into_iter().map(donation).collect(),
+        logged_at: card.logged_at.to_string(),
+        as_of: card.as_of.unwrap_or(card.logged_at).to_string(),
+    }
+}
+
+fn deferral(deferral: donor::Deferral) -> view::Deferral {
+    view::Deferral {
+        kind: match deferral.kind {
+            donor::DeferralKind::Temporary => view::DeferralKind::Temporary,
+            donor::DeferralKind::Permanent => view::DeferralKind::Permanent,
+        },
+        reason_kk: deferral.reason_kk,
+        reason_ru: deferral.reason_ru,
+        from: deferral.from,
+        until: deferral.until,
+        days_left: deferral.days_left,
+        by: deferral.by,
+        rule: deferral.rule,
+        verified: deferral.verified,
+    }
+}
+
+fn donation(donation: donor::Donation) -> view::Donation {
+    view::Donation {
+        date: donation.date,
+        din: donation.din,
+        din_check: donation.din_check,
+        kind: match donation.kind {
+            donor::DonationKind::WholeBlood => view::DonationKind::WholeBlood,
+            donor::DonationKind::Plasma => view::DonationKind::Plasma,
+            donor::DonationKind::Platelets => view::DonationKind::Platelets,
+        },
+        volume_ml: donation.volume_ml,
+        status: match donation.status {
+            donor::DonationStatus::Completed => view::DonationStatus::Completed,
+            donor::DonationStatus::NotDone => view::DonationStatus::NotDone,
+        },
+    }
+}
+
+fn blood_group(group: blood::BloodGroup) -> view::BloodGroup {
+    let sign = |antigen| match antigen {
+        blood::Antigen::Negative => "-".to_owned(),
+        blood::Antigen::Positive => "+".to_owned(),
+    };
+    let abo = match group.abo {
+        blood::Abo::O => "O",
+        blood::Abo::A => "A",
+        blood::Abo::B => "B",
+        blood::Abo::AB => "AB",
+    };
+    view::BloodGroup {
+        abo: abo.to_owned(),
+        rh: sign(group.rh),
+        kell: group.kell.map(sign),
+    }
+}

@@ -1,0 +1,103 @@
+//! Opening the store: profile, keyring, database. It happens beside the first launch's agreement, never before it.
+
+use infoblood_agreement::profile::SiteProfile;
+use infoblood_client::Workstation;
+
+use super::{Controller, Event, Phase, Registering, Store, failure::told, sync::Syncer};
+use crate::{profile::FindError, view::AppError};
+
+/// What opening brought.
+pub(super) struct Opened {
+    profile: SiteProfile,
+    workstation: Workstation,
+}
+
+impl Controller {
+    /// Starts opening; [`Event::Opened`] tells the end.
+    pub(super) fn open_store(&mut self) {
+        self.store = Store::Opening;
+        let places = self.config.profile.clone();
+        let (dir, events) = (self.config.data_dir.clone(), self.events.clone());
+        let (keyring, clock) = (self.config.keyring.clone(), self.config.clock.clone());
+        tokio::spawn(async move {
+            let opened = async {
+                let profile = tokio::task::spawn_blocking(move || places.find())
+                    .await
+                    .unwrap_or(Err(FindError::Missing))
+                    .map_err(|error| told("profile", error.code(), &error))?;
+                let workstation = Workstation::open(&dir, &profile, keyring, clock)
+                    .await
+                    .map_err(|error| told("open", error.code(), &error))?;
+                Ok(Opened {
+                    profile,
+                    workstation,
+                })
+            };
+            // The controller may have ended meanwhile.
+            let _ = events.send(Event::Opened(opened.await)).await;
+        });
+    }
+
+    pub(super) async fn opened(&mut self, result: Result<Opened, AppError>) {
+        match result {
+            Ok(Opened {
+                profile,
+                workstation,
+            }) => {
+                self.profile = Some(profile);
+                self.syncer = Some(Syncer::start(
+                    workstation.clone(),
+                    self.config.clock.clone(),
+                    self.events.clone(),
+                ));
+                self.store = Store::Open(workstation);
+                if !matches!(self.phase, Phase::Identify(_)) {
+                    self.phase = self.first_phase().await;
+                }
+            }
+            Err(error) => {
+                self.store = Store::Failed;
+                self.phase = Phase::Blocked(error);
+            }
+        }
+        for request in std::mem::take(&mut self.waiting_for_store) {
+            self.request(request).await;
+        }
+    }
+
+    /// Where a launch begins: with the agreement while nobody signed, with the way of a registration that is not finished, or
+    /// with the choice of a person.
+    async fn first_phase(&self) -> Phase {
+        let Ok(people) = self.people().await else {
+            return Phase::Return;
+        };
+        match people.first() {
+            None => Phase::Agreement,
+            Some(first) if people.iter().all(|person| !person.registered) => {
+                Phase::Registering(Box::new(Registering::resumed(first.person_id.clone())))
+            }
+            Some(_) => Phase::Return,
+        }
+    }
+
+    /// Takes the profile a person chose and opens the store with it.
+    pub(super) fn use_profile(&mut self, text: &str) -> Result<(), AppError> {
+        let current = self.profile.as_ref();
+        self.config
+            .profile
+            .choose(text, current)
+            .map_err(|error| told("profile", error.code(), &error))?;
+        // What was chosen now counts more than what the command line said at the start.
+        self.config.profile.flag = None;
+        self.reopen();
+        Ok(())
+    }
+
+    /// Tries again after trouble.
+    pub(super) fn reopen(&mut self) {
+        if matches!(self.store, Store::Failed) {
+            self.phase = super::launch_phase(&self.config.data_dir);
+            self.open_store();
+        }
+    }
+}

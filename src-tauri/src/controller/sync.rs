@@ -1,0 +1,134 @@
+//! The background task that sends what waits. It goes on by itself when the connection returns, and after a restart.
+
+use std::{sync::Arc, time::Duration};
+
+use infoblood_client::{
+    Workstation,
+    clock::Clock,
+    sync::{SyncOutcome, retry_now, run_once},
+};
+use jiff::Timestamp;
+use tokio::{
+    sync::{Notify, mpsc},
+    task::JoinHandle,
+    time::timeout,
+};
+
+use super::{Controller, Event, Phase, failure::told};
+use crate::view::{AppError, Connection};
+
+/// With nothing to send, the server is looked for this often.
+const QUIET: Duration = Duration::from_mins(1);
+/// While it does not answer, this often.
+const SEARCHING: Duration = Duration::from_secs(10);
+/// Never twice within this time, whatever is due.
+const SHORTEST: Duration = Duration::from_millis(500);
+
+/// What one round brought.
+pub(super) struct Outcome {
+    result: Result<SyncOutcome, AppError>,
+    is_online: bool,
+}
+
+/// The running task.
+pub(super) struct Syncer {
+    now: Arc<Notify>,
+    task: JoinHandle<()>,
+}
+
+impl Syncer {
+    pub(super) fn start(
+        workstation: Workstation,
+        clock: Arc<dyn Clock>,
+        events: mpsc::Sender<Event>,
+    ) -> Self {
+        let now = Arc::new(Notify::new());
+        let task = tokio::spawn(run(workstation, clock, events, now.clone()));
+        Self { now, task }
+    }
+
+    /// Ends the task; what it was sending is sent again after the next start.
+    pub(super) async fn stop(self) {
+        self.task.abort();
+        // Cancelled is what was asked for.
+        let _ = self.task.await;
+    }
+}
+
+async fn run(
+    workstation: Workstation,
+    clock: Arc<dyn Clock>,
+    events: mpsc::Sender<Event>,
+    now: Arc<Notify>,
+) {
+    loop {
+        let result = run_once(&workstation)
+            .await
+            .map_err(|error| told("sync", error.code(), &error));
+        let is_online = match result.as_ref().ok().and_then(|outcome| outcome.is_online) {
+            Some(answered) => answered,
+            None => workstation.is_server_reachable().await,
+        };
+        let pause = pause(clock.now(), &result, is_online);
+        if events
+            .send(Event::Synced(Outcome { result, is_online }))
+            .await
+            .is_err()
+        {
+            return;
+        }
+        // Elapsed or called: both mean another round.
+        let _ = timeout(pause, now.notified()).await;
+    }
+}
+
+/// Until the next item is due, at most [`QUIET`].
+fn pause(now: Timestamp, result: &Result<SyncOutcome, AppError>, is_online: bool) -> Duration {
+    let longest = if is_online { QUIET } else { SEARCHING };
+    let due = result
+        .as_ref()
+        .ok()
+        .and_then(|outcome| outcome.next_attempt_at);
+    let until = due.map(|due| Duration::try_from(due.duration_since(now)).unwrap_or_default());
+    until.map_or(longest, |until| until.clamp(SHORTEST, longest))
+}
+
+impl Controller {
+    /// Sends now what is due.
+    pub(super) fn nudge(&self) {
+        if let Some(syncer) = &self.syncer {
+            syncer.now.notify_one();
+        }
+    }
+
+    /// A person asks: also what waits for its next attempt.
+    pub(super) async fn sync_now(&mut self) -> Result<(), AppError> {
+        if let Phase::Blocked(_) = self.phase {
+            // The keyring may have been started or opened meanwhile, the profile installed.
+            self.reopen();
+            return Ok(());
+        }
+        retry_now(self.workstation()?)
+            .await
+            .map_err(|error| told("retry", error.code(), &error))?;
+        self.nudge();
+        self.refresh();
+        Ok(())
+    }
+
+    pub(super) async fn synced(&mut self, outcome: Outcome) {
+        let was_offline = self.connection == Connection::Offline;
+        self.connection = if outcome.is_online {
+            Connection::Online
+        } else {
+            Connection::Offline
+        };
+        if let Err(error) = &outcome.result {
+            tracing::error!(code = error.code, "a round of synchronisation failed");
+        }
+        if was_offline && outcome.is_online {
+            self.refresh();
+        }
+        self.unlock_if_registered().await;
+    }
+}

@@ -1,0 +1,20 @@
+//! macOS. Unchecked: never compiled or run there.
+
+use std::path::PathBuf;
+
+use super::env_dir;
+
+pub(super) fn local_data_dir() -> Option<PathBuf> {
+    Some(env_dir("HOME")?.join("Library/Application Support"))
+}
+
+pub(super) fn machine_profile() -> PathBuf {
+    PathBuf::from("/Library/Application Support/infoblood/site.json")
+}
+
+pub(super) fn downloads_dir() -> Option<PathBuf> {
+    Some(env_dir("HOME")?.join("Downloads"))
+}
+
+/// WKWebView has no public way to end its process; the reload alone drops the page.
+pub(crate) fn end_web_process(_webview: &tauri::webview::PlatformWebview) {}

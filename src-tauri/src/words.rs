@@ -1,0 +1,17 @@
+//! The few words the shell itself says, before there is a window to say them. They stand in the same locale files as the window's.
+
+use std::io::Write as _;
+
+use rust_i18n::t;
+
+/// What happened and what to do, in both languages, on the standard error.
+pub(crate) fn print_error(code: &str) {
+    let mut text = String::new();
+    for language in ["kk", "ru"] {
+        let title = t!(format!("error.{code}.title"), locale = language);
+        let next = t!(format!("error.{code}.next"), locale = language);
+        text.extend([&title, " ", &next, "\n"]);
+    }
+    // Nobody is left to tell when even this fails.
+    let _ = std::io::stderr().write_all(text.as_bytes());
+}
