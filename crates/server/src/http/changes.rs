@@ -1,0 +1,83 @@
+//! `GET /v1/changes`: the change feed as NDJSON, closed by an end line.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
+use axum::http::HeaderMap;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+use super::App;
+use super::render::Json;
+use crate::problem::Problem;
+use crate::service::access;
+use crate::service::feed::{self, DEFAULT_LIMIT, MAX_LIMIT, Page};
+use crate::storage::{Database, Stream};
+
+pub(super) async fn get<D: Database>(
+    State(app): State<Arc<App<D>>>,
+    headers: HeaderMap,
+    query: Result<Query<HashMap<String, String>>, QueryRejection>,
+) -> Result<Response, Json> {
+    let mut tx = app.context.database.read().await?;
+    let caller = app.caller(&mut tx, &headers).await?;
+    let entitled = access::entitled(&app.context, &mut tx, caller).await?;
+    let Ok(Query(query)) = query else {
+        return Err(Problem::malformed("query-malformed", "The query is not readable.").into());
+    };
+    let stream = match query.get("stream").map(String::as_str) {
+        Some("safety") => Stream::Safety,
+        Some("all") => Stream::All,
+        _ => {
+            return Err(
+                Problem::malformed("stream-unknown", "stream is `safety` or `all`.").into(),
+            );
+        }
+    };
+    let after = feed::parse_cursor(query.get("after").map(String::as_str))?;
+    let limit = match query.get("limit").map(|text| text.parse::<u32>()) {
+        None => DEFAULT_LIMIT,
+        Some(Ok(limit)) if limit > 0 => limit.min(MAX_LIMIT),
+        Some(_) => {
+            return Err(
+                Problem::malformed("limit-malformed", "limit is a number from 1 up.").into(),
+            );
+        }
+    };
+    let page = feed::read(&mut tx, &entitled, stream, after, limit).await?;
+    Ok(([(CONTENT_TYPE, "application/x-ndjson")], lines(&page)).into_response())
+}
+
+fn lines(page: &Page) -> String {
+    let size: usize = page
+        .changes
+        .iter()
+        .map(|change| change.body.as_ref().map_or(0, String::len) + 128)
+        .sum();
+    let mut lines = String::with_capacity(size + 128);
+    for change in &page.changes {
+        let cursor = feed::cursor(change.sequence);
+        // The resource stands as it was stored, which was checked to be one line of JSON.
+        let written = match &change.body {
+            Some(body) => writeln!(
+                lines,
+                r#"{{"cursor":"{cursor}","op":"put","resource":{body}}}"#
+            ),
+            None => writeln!(
+                lines,
+                "{}",
+                json!({ "cursor": cursor, "op": "delete", "type": change.kind, "id": change.id })
+            ),
+        };
+        debug_assert!(written.is_ok(), "a String takes everything");
+    }
+    lines.push_str(
+        &json!({ "cursor": feed::cursor(page.next), "end": true, "more": page.more }).to_string(),
+    );
+    lines.push('\n');
+    lines
+}

@@ -1,0 +1,114 @@
+//! The HTTP interface, one file per endpoint.
+
+mod agreements;
+mod audit_events;
+mod body;
+mod changes;
+mod checkpoint;
+mod enrolments;
+mod entries;
+mod grants;
+mod health;
+mod limits;
+mod render;
+mod scitt_keys;
+mod sessions;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::Response;
+use axum::routing::{get, post};
+use tower_http::compression::CompressionLayer;
+use tower_http::timeout::TimeoutLayer;
+
+use crate::context::Context;
+use crate::problem::Problem;
+use crate::service::access::{self, Caller};
+use crate::storage::Database;
+use limits::Limits;
+use render::Json;
+
+/// Longest time for one request, body included.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// What every handler works with.
+#[derive(Debug)]
+pub(crate) struct App<D> {
+    pub(crate) context: Context<D>,
+    /// Seconds.
+    pub(crate) session_seconds: i64,
+    pub(crate) limits: Limits,
+}
+
+impl<D> App<D> {
+    pub(crate) fn new(context: Context<D>, session_seconds: i64) -> Self {
+        Self {
+            context,
+            session_seconds,
+            limits: Limits::default(),
+        }
+    }
+}
+
+impl<D: Database> App<D> {
+    /// The caller, or 401, or 403 for who was revoked.
+    async fn caller(&self, tx: &mut D::Tx, headers: &HeaderMap) -> Result<Caller, Problem> {
+        let token = headers
+            .get(AUTHORIZATION)
+            .and_then(|value| value.to_str().ok())
+            .and_then(|value| value.split_once(' '))
+            .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+            .map(|(_, token)| token.trim());
+        access::caller(&self.context, tx, token).await
+    }
+}
+
+/// All endpoints.
+pub(crate) fn router<D: Database>(app: Arc<App<D>>) -> Router {
+    Router::new()
+        .route("/entries", post(entries::post::<D>))
+        .route("/entries/{id}", get(entries::get::<D>))
+        .route("/.well-known/scitt-keys", get(scitt_keys::all::<D>))
+        .route("/.well-known/scitt-keys/{kid}", get(scitt_keys::one::<D>))
+        .route("/v1/enrolments", post(enrolments::post::<D>))
+        .route("/v1/sessions", post(sessions::post::<D>))
+        .route("/v1/grants", post(grants::post::<D>))
+        .route("/v1/agreements/current", get(agreements::current::<D>))
+        .route("/v1/log/checkpoint", get(checkpoint::get::<D>))
+        .route("/v1/audit-events", post(audit_events::post::<D>))
+        .route(
+            "/v1/changes",
+            get(changes::get::<D>).layer(CompressionLayer::new()),
+        )
+        .route("/healthz", get(health::healthz))
+        .route("/readyz", get(health::readyz::<D>))
+        .fallback(async || Json(Problem::new(404, "not-found", "There is nothing here.")))
+        .method_not_allowed_fallback(async || {
+            Json(Problem::new(
+                405,
+                "method-not-allowed",
+                "This is not done with this method.",
+            ))
+        })
+        .layer(axum::middleware::map_response(finish))
+        .layer(TimeoutLayer::with_status_code(
+            StatusCode::REQUEST_TIMEOUT,
+            REQUEST_TIMEOUT,
+        ))
+        // Bodies are read, and limited, by the handlers: each has its own form of error.
+        .layer(DefaultBodyLimit::disable())
+        .with_state(app)
+}
+
+/// Nothing here is for caches, and nothing is what it is not called.
+async fn finish(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}

@@ -1,0 +1,92 @@
+//! Problems as responses: `application/problem+json`, or concise problem details in CBOR for the log's endpoints.
+
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use infoblood_agreement::cbor::{self, Value};
+
+use crate::problem::Problem;
+
+/// A problem as `application/problem+json` (RFC 9457).
+pub(super) struct Json(pub(super) Problem);
+
+/// A problem as `application/concise-problem-details+cbor` (RFC 9290): {−1: code, −2: sentence}.
+pub(super) struct Cbor(pub(super) Problem);
+
+impl<P: Into<Problem>> From<P> for Json {
+    fn from(problem: P) -> Self {
+        Self(problem.into())
+    }
+}
+
+impl<P: Into<Problem>> From<P> for Cbor {
+    fn from(problem: P) -> Self {
+        Self(problem.into())
+    }
+}
+
+impl IntoResponse for Json {
+    fn into_response(self) -> Response {
+        let problem = self.0;
+        let mut body = serde_json::json!({
+            "type": format!("urn:infoblood:error:{}", problem.code),
+            "title": problem.detail,
+            "status": problem.status,
+            "code": problem.code,
+        });
+        if let Some(document) = &problem.document_sha256 {
+            body["document_sha256"] = document.as_str().into();
+        }
+        respond(
+            &problem,
+            "application/problem+json",
+            body.to_string().into_bytes(),
+        )
+    }
+}
+
+impl IntoResponse for Cbor {
+    fn into_response(self) -> Response {
+        let problem = self.0;
+        let body = cbor::encode(&Value::map([
+            (-1, problem.code.into()),
+            (-2, problem.detail.as_str().into()),
+        ]));
+        respond(&problem, "application/concise-problem-details+cbor", body)
+    }
+}
+
+fn respond(problem: &Problem, content_type: &'static str, body: Vec<u8>) -> Response {
+    log(problem);
+    let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = (status, body).into_response();
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    if status == StatusCode::UNAUTHORIZED {
+        headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    if let Some(seconds) = problem.retry_after {
+        headers.insert(RETRY_AFTER, seconds.into());
+    }
+    response
+}
+
+/// The whole chain, once, here.
+fn log(problem: &Problem) {
+    if problem.status < 500 {
+        tracing::info!(status = problem.status, code = problem.code, "refused");
+        return;
+    }
+    let mut chain = String::new();
+    let mut cause = std::error::Error::source(problem);
+    while let Some(error) = cause {
+        chain.push_str(": ");
+        chain.push_str(&error.to_string());
+        cause = error.source();
+    }
+    tracing::error!(
+        status = problem.status,
+        code = problem.code,
+        "failed{chain}"
+    );
+}

@@ -1,0 +1,95 @@
+//! What the server keeps. One trait per concern, with the records it keeps; engines live in modules of their own
+//! ([`sqlite`]) and pass the same [`suite`](self).
+//!
+//! A [`Database`] hands out transactions; a [`Transaction`] is every concern at once, so that a service changes several
+//! of them together or not at all. «Not found» is `Ok(None)`.
+//!
+//! To add a concern: records and trait in a file here, its tables in `migrations/`, the engine's part in
+//! `sqlite/<concern>.rs`, its generic test in `suite.rs`.
+
+mod agreements;
+mod audit;
+mod devices;
+mod feed;
+mod log;
+mod people;
+mod sessions;
+mod settings;
+mod sites;
+pub mod sqlite;
+#[cfg(test)]
+mod suite;
+
+use std::future::Future;
+
+pub use agreements::{AgreementStorage, Decision, Document};
+pub use audit::{AuditEvent, AuditGap, AuditStorage, GapKind};
+pub use devices::{Device, DeviceStatus, DeviceStorage};
+pub use feed::{Change, FeedHead, FeedStorage, NewResource, Stream};
+pub use log::{Entry, LogStorage};
+pub use people::{EnrolmentCode, PeopleStorage, Person, PersonKey};
+pub use sessions::{Session, SessionStorage};
+pub use settings::SettingsStorage;
+pub use sites::{Site, SiteStorage};
+
+/// Why storage did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StorageError {
+    /// A unique key is taken: somebody was first.
+    #[error("the row exists already")]
+    Conflict,
+    /// The database does not answer, is full, is locked by somebody else or refuses.
+    #[error("the database is unavailable")]
+    Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The database was written by a newer version of this program.
+    #[error("the database is of a newer version")]
+    Newer,
+    /// A stored value is not what this program writes.
+    #[error("a stored value is damaged: {0}")]
+    Damaged(&'static str),
+}
+
+impl StorageError {
+    /// Stable code.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Conflict => "conflict",
+            Self::Unavailable(_) => "storage-unavailable",
+            Self::Newer => "store-newer",
+            Self::Damaged(_) => "store-corrupt",
+        }
+    }
+}
+
+/// Result of a storage call.
+pub type Stored<T> = Result<T, StorageError>;
+
+/// Source of transactions; cheap to clone.
+pub trait Database: Clone + Send + Sync + 'static {
+    /// This engine's transaction.
+    type Tx: Transaction;
+
+    /// A transaction that may write. Writers follow one another, across processes too.
+    fn write(&self) -> impl Future<Output = Stored<Self::Tx>> + Send;
+
+    /// A consistent view for reading.
+    fn read(&self) -> impl Future<Output = Stored<Self::Tx>> + Send;
+}
+
+/// All concerns under one transaction; dropped without [`commit`](Transaction::commit), nothing of it happened.
+pub trait Transaction:
+    SettingsStorage
+    + SiteStorage
+    + PeopleStorage
+    + DeviceStorage
+    + LogStorage
+    + AgreementStorage
+    + SessionStorage
+    + FeedStorage
+    + AuditStorage
+    + Send
+    + 'static
+{
+    /// Makes everything durable, or returns an error and nothing happened.
+    fn commit(self) -> impl Future<Output = Stored<()>> + Send;
+}

@@ -1,0 +1,97 @@
+use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
+
+use super::{SqliteTx, Stored, array, signed, unsigned};
+use crate::storage::{AgreementStorage, Decision, Document};
+
+fn document(row: &SqliteRow) -> Stored<Document> {
+    Ok(Document {
+        digest: array(row, "digest")?,
+        version: unsigned(row, "version")?,
+        effective_from: row.try_get("effective_from")?,
+        material: row.try_get("material")?,
+        message: row.try_get("message")?,
+    })
+}
+
+fn decision(row: &SqliteRow) -> Stored<Decision> {
+    Ok(Decision {
+        leaf: array(row, "leaf")?,
+        leaf_index: unsigned(row, "leaf_index")?,
+        person_id: row.try_get("person_id")?,
+        device_id: row.try_get("device_id")?,
+        document: array(row, "document")?,
+        accepted: row.try_get("accepted")?,
+        effective_at: row.try_get("effective_at")?,
+        sequence: unsigned(row, "sequence")?,
+    })
+}
+
+impl AgreementStorage for SqliteTx {
+    async fn add_document(&mut self, document: &Document) -> Stored<()> {
+        sqlx::query(
+            "INSERT INTO documents (digest, version, effective_from, material, message) VALUES (?, ?, ?, ?, ?)",
+        )
+        .bind(document.digest.as_slice())
+        .bind(signed(document.version)?)
+        .bind(document.effective_from)
+        .bind(document.material)
+        .bind(&document.message)
+        .execute(self.conn()?)
+        .await?;
+        Ok(())
+    }
+
+    async fn document(&mut self, digest: &[u8; 32]) -> Stored<Option<Document>> {
+        let row = sqlx::query("SELECT * FROM documents WHERE digest = ?")
+            .bind(digest.as_slice())
+            .fetch_optional(self.conn()?)
+            .await?;
+        row.as_ref().map(document).transpose()
+    }
+
+    async fn documents_in_force(&mut self, at: i64) -> Stored<Vec<Document>> {
+        let rows =
+            sqlx::query("SELECT * FROM documents WHERE effective_from <= ? ORDER BY version DESC")
+                .bind(at)
+                .fetch_all(self.conn()?)
+                .await?;
+        rows.iter().map(document).collect()
+    }
+
+    async fn add_decision(&mut self, decision: &Decision) -> Stored<()> {
+        sqlx::query(
+            "INSERT INTO decisions (leaf, leaf_index, person_id, device_id, document, accepted, effective_at, sequence)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        )
+        .bind(decision.leaf.as_slice())
+        .bind(signed(decision.leaf_index)?)
+        .bind(&decision.person_id)
+        .bind(&decision.device_id)
+        .bind(decision.document.as_slice())
+        .bind(decision.accepted)
+        .bind(decision.effective_at)
+        .bind(signed(decision.sequence)?)
+        .execute(self.conn()?)
+        .await?;
+        Ok(())
+    }
+
+    async fn latest_decision(
+        &mut self,
+        person_id: &str,
+        device_id: &str,
+        document: &[u8; 32],
+    ) -> Stored<Option<Decision>> {
+        let row = sqlx::query(
+            "SELECT * FROM decisions WHERE person_id = ? AND device_id = ? AND document = ?
+             ORDER BY effective_at DESC, sequence DESC, leaf_index DESC LIMIT 1",
+        )
+        .bind(person_id)
+        .bind(device_id)
+        .bind(document.as_slice())
+        .fetch_optional(self.conn()?)
+        .await?;
+        row.as_ref().map(decision).transpose()
+    }
+}

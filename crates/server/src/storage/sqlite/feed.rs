@@ -1,0 +1,127 @@
+use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
+
+use super::{SqliteTx, Stored, signed, unsigned};
+use crate::storage::{Change, FeedHead, FeedStorage, NewResource, Stream};
+
+fn change(row: &SqliteRow) -> Stored<Change> {
+    let deleted: bool = row.try_get("deleted")?;
+    Ok(Change {
+        sequence: unsigned(row, "sequence")?,
+        kind: row.try_get("kind")?,
+        id: row.try_get("id")?,
+        body: if deleted {
+            None
+        } else {
+            Some(row.try_get("body")?)
+        },
+    })
+}
+
+impl SqliteTx {
+    /// Takes `count` sequences under the head's row and returns the first.
+    async fn allocate(&mut self, count: usize) -> Stored<i64> {
+        let count = i64::try_from(count).unwrap_or(i64::MAX);
+        let row = sqlx::query(
+            "UPDATE change_head SET sequence = sequence + ? WHERE id = 1 RETURNING sequence",
+        )
+        .bind(count)
+        .fetch_one(self.conn()?)
+        .await?;
+        Ok(row.try_get::<i64, _>("sequence")? - count + 1)
+    }
+}
+
+impl FeedStorage for SqliteTx {
+    async fn feed_head(&mut self) -> Stored<FeedHead> {
+        let row = sqlx::query("SELECT sequence, floor FROM change_head WHERE id = 1")
+            .fetch_one(self.conn()?)
+            .await?;
+        Ok(FeedHead {
+            sequence: unsigned(&row, "sequence")?,
+            floor: unsigned(&row, "floor")?,
+        })
+    }
+
+    async fn put_resources(&mut self, resources: &[NewResource]) -> Stored<()> {
+        let first = self.allocate(resources.len()).await?;
+        for (sequence, resource) in (first..).zip(resources) {
+            sqlx::query(
+                "INSERT INTO resources (kind, id, site, safety, national, deleted, sequence, body)
+                 VALUES (?, ?, ?, ?, ?, FALSE, ?, ?)
+                 ON CONFLICT (kind, id) DO UPDATE SET site = excluded.site, safety = excluded.safety,
+                     national = excluded.national, deleted = FALSE, sequence = excluded.sequence, body = excluded.body",
+            )
+            .bind(&resource.kind)
+            .bind(&resource.id)
+            .bind(&resource.site)
+            .bind(resource.safety)
+            .bind(resource.national)
+            .bind(sequence)
+            .bind(&resource.body)
+            .execute(self.conn()?)
+            .await?;
+        }
+        Ok(())
+    }
+
+    async fn delete_resource(&mut self, kind: &str, id: &str) -> Stored<bool> {
+        let sequence = self.allocate(1).await?;
+        let done = sqlx::query("UPDATE resources SET deleted = TRUE, body = '', sequence = ? WHERE kind = ? AND id = ?")
+            .bind(sequence)
+            .bind(kind)
+            .bind(id)
+            .execute(self.conn()?)
+            .await?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    async fn resource_site(&mut self, kind: &str, id: &str) -> Stored<Option<String>> {
+        let row =
+            sqlx::query("SELECT site FROM resources WHERE kind = ? AND id = ? AND NOT deleted")
+                .bind(kind)
+                .bind(id)
+                .fetch_optional(self.conn()?)
+                .await?;
+        row.map(|row| row.try_get("site").map_err(Into::into))
+            .transpose()
+    }
+
+    async fn changes(
+        &mut self,
+        site: &str,
+        stream: Stream,
+        after: u64,
+        limit: u32,
+    ) -> Stored<Vec<Change>> {
+        let sql = match stream {
+            Stream::All => {
+                "SELECT sequence, kind, id, deleted, body FROM resources
+                 WHERE site = ? AND sequence > ? ORDER BY sequence LIMIT ?"
+            }
+            Stream::Safety => {
+                "SELECT sequence, kind, id, deleted, body FROM resources
+                 WHERE safety AND (national OR site = ?) AND sequence > ? ORDER BY sequence LIMIT ?"
+            }
+        };
+        let rows = sqlx::query(sql)
+            .bind(site)
+            .bind(signed(after)?)
+            .bind(limit)
+            .fetch_all(self.conn()?)
+            .await?;
+        rows.iter().map(change).collect()
+    }
+
+    async fn raise_floor(&mut self, floor: u64) -> Stored<()> {
+        sqlx::query("DELETE FROM resources WHERE deleted AND sequence <= ?")
+            .bind(signed(floor)?)
+            .execute(self.conn()?)
+            .await?;
+        sqlx::query("UPDATE change_head SET floor = MAX(floor, ?) WHERE id = 1")
+            .bind(signed(floor)?)
+            .execute(self.conn()?)
+            .await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,289 @@
+//! The embedded engine: one SQLite file, one connection, one writer.
+//!
+//! The connection never leaves its mutex. Commands and a running server share the file: every write transaction also
+//! holds an advisory lock on `<file>.lock`, so that two processes never write or checkpoint at the same moment (SQLite
+//! before 3.51.3 can lose a WAL reset then). WAL and `synchronous = FULL`: a committed transaction survives a power cut.
+
+mod agreements;
+mod audit;
+mod devices;
+mod feed;
+mod log;
+mod people;
+mod sessions;
+mod settings;
+mod sites;
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::migrate::MigrateError;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteRow, SqliteSynchronous};
+use sqlx::{ConnectOptions, Connection, Row, SqliteConnection};
+use tokio::sync::{Mutex, OwnedMutexGuard};
+
+use super::{Database, StorageError, Stored, Transaction};
+
+/// How long a transaction waits for another process.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
+
+impl From<sqlx::Error> for StorageError {
+    fn from(error: sqlx::Error) -> Self {
+        match &error {
+            sqlx::Error::Database(inner) if inner.is_unique_violation() => Self::Conflict,
+            sqlx::Error::ColumnDecode { .. } => Self::Damaged("a column's type"),
+            _ => Self::Unavailable(Box::new(error)),
+        }
+    }
+}
+
+/// The database; clones share its one connection.
+#[derive(Debug, Clone)]
+pub struct SqliteDatabase {
+    connection: Arc<Mutex<SqliteConnection>>,
+    lock_file: PathBuf,
+}
+
+impl SqliteDatabase {
+    /// Opens the file, which must exist unless `create`, and brings its schema up to date.
+    pub async fn open(path: &Path, create: bool) -> Stored<Self> {
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(create)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(PATIENCE)
+            .disable_statement_logging();
+        let lock_file = lock_path(path);
+        let mut connection = {
+            let _lock = lock(&lock_file).await?;
+            let mut connection = SqliteConnection::connect_with(&options).await?;
+            MIGRATIONS
+                .run(&mut connection)
+                .await
+                .map_err(migration_error)?;
+            connection
+        };
+        // The advisory lock already serialises writers; a reader that meets a foreign lock must not hang a request.
+        sqlx::query("PRAGMA busy_timeout = 2000")
+            .execute(&mut connection)
+            .await?;
+        Ok(Self {
+            connection: Arc::new(Mutex::new(connection)),
+            lock_file,
+        })
+    }
+
+    async fn begin(&self, statement: &'static str, lock: Option<File>) -> Stored<SqliteTx> {
+        let mut connection = Arc::clone(&self.connection).lock_owned().await;
+        sqlx::query(statement).execute(&mut *connection).await?;
+        Ok(SqliteTx {
+            connection: Some(connection),
+            lock,
+        })
+    }
+}
+
+impl Database for SqliteDatabase {
+    type Tx = SqliteTx;
+
+    async fn write(&self) -> Stored<SqliteTx> {
+        let lock = lock(&self.lock_file).await?;
+        self.begin("BEGIN IMMEDIATE", Some(lock)).await
+    }
+
+    async fn read(&self) -> Stored<SqliteTx> {
+        self.begin("BEGIN", None).await
+    }
+}
+
+/// A transaction on the one connection.
+#[derive(Debug)]
+pub struct SqliteTx {
+    // Absent only after `commit`.
+    connection: Option<OwnedMutexGuard<SqliteConnection>>,
+    lock: Option<File>,
+}
+
+impl SqliteTx {
+    fn conn(&mut self) -> Stored<&mut SqliteConnection> {
+        self.connection
+            .as_deref_mut()
+            .ok_or(StorageError::Damaged("the transaction is over"))
+    }
+}
+
+impl Transaction for SqliteTx {
+    async fn commit(mut self) -> Stored<()> {
+        sqlx::query("COMMIT").execute(self.conn()?).await?;
+        self.connection = None;
+        Ok(())
+    }
+}
+
+impl Drop for SqliteTx {
+    fn drop(&mut self) {
+        let (Some(mut connection), lock) = (self.connection.take(), self.lock.take()) else {
+            return;
+        };
+        // The guard moves into the task: nobody begins on this connection before the rollback is through.
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(async move {
+                if let Err(error) = sqlx::query("ROLLBACK").execute(&mut *connection).await {
+                    tracing::error!(%error, "rollback failed");
+                }
+                drop(lock);
+            });
+        }
+    }
+}
+
+fn lock_path(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    PathBuf::from(name)
+}
+
+async fn lock(path: &Path) -> Stored<File> {
+    let unavailable = |error: std::io::Error| StorageError::Unavailable(Box::new(error));
+    let file = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(path)
+        .map_err(unavailable)?;
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) if tokio::time::Instant::now() < deadline => {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            Err(TryLockError::WouldBlock) => {
+                return Err(unavailable(std::io::ErrorKind::WouldBlock.into()));
+            }
+            Err(TryLockError::Error(error)) => return Err(unavailable(error)),
+        }
+    }
+}
+
+fn migration_error(error: MigrateError) -> StorageError {
+    match error {
+        MigrateError::VersionMissing(_) | MigrateError::VersionTooNew(..) => StorageError::Newer,
+        other => StorageError::Unavailable(Box::new(other)),
+    }
+}
+
+/// A column of exactly N bytes.
+fn array<const N: usize>(row: &SqliteRow, column: &'static str) -> Stored<[u8; N]> {
+    row.try_get::<&[u8], _>(column)?
+        .try_into()
+        .map_err(|_| StorageError::Damaged(column))
+}
+
+/// A column of exactly N bytes, or null.
+fn optional_array<const N: usize>(
+    row: &SqliteRow,
+    column: &'static str,
+) -> Stored<Option<[u8; N]>> {
+    row.try_get::<Option<&[u8]>, _>(column)?
+        .map(|bytes| bytes.try_into().map_err(|_| StorageError::Damaged(column)))
+        .transpose()
+}
+
+/// A column that counts.
+fn unsigned(row: &SqliteRow, column: &'static str) -> Stored<u64> {
+    u64::try_from(row.try_get::<i64, _>(column)?).map_err(|_| StorageError::Damaged(column))
+}
+
+/// A count as the engine keeps it.
+fn signed(value: u64) -> Stored<i64> {
+    i64::try_from(value).map_err(|_| StorageError::Damaged("a number is too large"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{SettingsStorage, suite};
+    use super::*;
+
+    async fn open(dir: &tempfile::TempDir) -> SqliteDatabase {
+        SqliteDatabase::open(&dir.path().join("server.db"), true)
+            .await
+            .unwrap()
+    }
+
+    #[tokio::test]
+    async fn passes_the_suite() {
+        let dir = tempfile::tempdir().unwrap();
+        suite::run(&open(&dir).await).await;
+    }
+
+    #[tokio::test]
+    async fn a_dropped_transaction_leaves_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let database = open(&dir).await;
+        let mut tx = database.write().await.unwrap();
+        tx.add_setting("a", b"1").await.unwrap();
+        drop(tx);
+        assert_eq!(
+            database.read().await.unwrap().setting("a").await.unwrap(),
+            None
+        );
+        let mut tx = database.write().await.unwrap();
+        tx.add_setting("a", b"2").await.unwrap();
+        tx.commit().await.unwrap();
+        let mut tx = database.read().await.unwrap();
+        assert_eq!(
+            tx.setting("a").await.unwrap().as_deref(),
+            Some(b"2".as_slice())
+        );
+    }
+
+    #[tokio::test]
+    async fn two_processes_write_one_after_the_other() {
+        let dir = tempfile::tempdir().unwrap();
+        let (first, second) = (open(&dir).await, open(&dir).await);
+        let mut tx = first.write().await.unwrap();
+        tx.add_setting("a", b"1").await.unwrap();
+        let waiting = tokio::spawn(async move {
+            let mut tx = second.write().await.unwrap();
+            tx.setting("a").await.unwrap()
+        });
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        tx.commit().await.unwrap();
+        assert_eq!(waiting.await.unwrap().as_deref(), Some(b"1".as_slice()));
+    }
+
+    #[tokio::test]
+    async fn a_newer_schema_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let database = open(&dir).await;
+        sqlx::query(
+            "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
+             VALUES (9999, 'future', TRUE, x'00', 0)",
+        )
+        .execute(&mut *database.connection.lock().await)
+        .await
+        .unwrap();
+        let error = SqliteDatabase::open(&dir.path().join("server.db"), false)
+            .await
+            .unwrap_err();
+        assert_eq!(error.code(), "store-newer");
+    }
+
+    #[tokio::test]
+    async fn a_file_that_is_no_database_is_unavailable() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("server.db");
+        std::fs::write(&path, vec![7_u8; 4096]).unwrap();
+        assert_eq!(
+            SqliteDatabase::open(&path, false).await.unwrap_err().code(),
+            "storage-unavailable"
+        );
+    }
+}
