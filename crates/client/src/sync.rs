@@ -88,9 +88,9 @@ pub async fn retry_now(workstation: &Workstation) -> Result<(), StoreError> {
 }
 
 impl Workstation {
-    /// Sealed items that the server has not acknowledged.
+    /// Sealed items that the server has not acknowledged yet; those that it refused for good are not counted.
     pub async fn waiting(&self) -> Result<u64, DatabaseError> {
-        let count: i64 = sqlx::query_scalar("SELECT count(*) FROM outbox")
+        let count: i64 = sqlx::query_scalar("SELECT count(*) FROM outbox WHERE wedged = 0")
             .fetch_one(&mut *self.store().await)
             .await?;
         Ok(count.unsigned_abs())
@@ -307,7 +307,9 @@ impl Workstation {
                 }
             };
             for item in &items {
-                let status = statuses.iter().find(|status| status.id.as_ref() == Some(&item.id));
+                let status = statuses
+                    .iter()
+                    .find(|status| status.id.as_ref() == Some(&item.id));
                 let verdict = match status.map(|status| status.status) {
                     Some(ItemState::Stored | ItemState::Duplicate) => {
                         sqlx::query("DELETE FROM outbox WHERE id = ?")
@@ -337,7 +339,10 @@ fn is_final(kind: Kind, error: &TransportError) -> bool {
     error.is_final()
         && (kind == Kind::Enrolment
             || matches!(error, TransportError::Refused { status: 400, .. })
-            || matches!(error.code(), "document-unknown" | "person-revoked" | "device-revoked"))
+            || matches!(
+                error.code(),
+                "document-unknown" | "person-revoked" | "device-revoked"
+            ))
 }
 
 fn note_connection<T>(outcome: &mut SyncOutcome, answer: &Result<T, TransportError>) {

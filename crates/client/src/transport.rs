@@ -138,10 +138,11 @@ impl From<reqwest::Error> for TransportError {
     fn from(error: reqwest::Error) -> Self {
         if error.is_timeout() {
             Self::Slow
-        } else if error.is_body() || error.is_decode() {
-            Self::Truncated
-        } else {
+        } else if error.is_connect() {
             Self::Unreachable(error)
+        } else {
+            // The connection stood, and ended before the answer did.
+            Self::Truncated
         }
     }
 }

@@ -1,6 +1,5 @@
 //! A central server in this process, a man in the middle who can misbehave, and a workstation whose clock and keyring tests hold.
 
-#![allow(dead_code, reason = "each test file uses its part")]
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::{
@@ -34,18 +33,18 @@ use infoblood_server::{
     Context, Place, Running, ServeConfig,
     clock::SystemClock,
     service::{administration, init, load},
-    storage::{Site, SqliteDatabase},
+    storage::{Site, sqlite::SqliteDatabase},
 };
 use jiff::Timestamp;
 use tempfile::TempDir;
 use zeroize::Zeroizing;
 
-pub const PASSPHRASE: &str = "гроза над степью 47 рек";
-pub const SITE: &str = "ALM";
+pub(crate) const PASSPHRASE: &str = "гроза над степью 47 рек";
+pub(crate) const SITE: &str = "ALM";
 
 /// What the man in the middle does to a path, instead of passing everything on.
 #[derive(Clone)]
-pub enum Fault {
+pub(crate) enum Fault {
     /// Answers himself.
     Answer(u16, &'static str, Vec<u8>),
     /// Lets the request through and never answers.
@@ -64,10 +63,10 @@ struct Middle {
     entries: Arc<AtomicUsize>,
 }
 
-pub struct Central {
-    pub context: Context<SqliteDatabase>,
-    pub profile: SiteProfile,
-    pub dir: TempDir,
+pub(crate) struct Central {
+    pub(crate) context: Context<SqliteDatabase>,
+    pub(crate) profile: SiteProfile,
+    _dir: TempDir,
     middle: Middle,
     addr: SocketAddr,
     task: tokio::task::JoinHandle<()>,
@@ -75,18 +74,34 @@ pub struct Central {
 }
 
 impl Central {
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         Self::start_with(DeviceApproval::Auto).await
     }
 
-    pub async fn start_with(device_approval: DeviceApproval) -> Self {
+    pub(crate) async fn start_with(device_approval: DeviceApproval) -> Self {
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let dir = tempfile::tempdir().unwrap();
         let place = Place::new(dir.path());
-        let context = init::init(&place, "https://central.example", Arc::new(SystemClock)).await.unwrap();
-        let mut site = Site::new(SITE, "Алматы қан орталығы", "Алматинский центр крови");
-        site.device_approval = device_approval;
+        let context = init::init(&place, "https://central.example", Arc::new(SystemClock))
+            .await
+            .unwrap();
+        let site = Site {
+            code: SITE.into(),
+            name_kk: "Алматы қан орталығы".into(),
+            name_ru: "Алматинский центр крови".into(),
+            device_approval,
+            time_zone: "Asia/Almaty".into(),
+            support_contact: None,
+            offline_days: 30,
+            read_only_days: 7,
+            idle_lock_minutes: 10,
+            break_glass: false,
+            created_at: context.now(),
+        };
         administration::add_site(&context, &site).await.unwrap();
-        let running = infoblood_server::start(ServeConfig::loopback(place)).await.unwrap();
+        let running = infoblood_server::start(ServeConfig::loopback(place))
+            .await
+            .unwrap();
 
         let middle = Middle {
             server: running.url.clone(),
@@ -97,42 +112,71 @@ impl Central {
         let (addr, task) = listen(&middle, SocketAddr::from(([127, 0, 0, 1], 0))).await;
         let url = format!("http://{addr}");
         let profile =
-            administration::site_profile(&context, SITE, &url, None, Some("reception-1".into())).await.unwrap();
-        Self { context, profile, dir, middle, addr, task, _running: running }
+            administration::site_profile(&context, SITE, &url, None, Some("reception-1".into()))
+                .await
+                .unwrap();
+        Self {
+            context,
+            profile,
+            _dir: dir,
+            middle,
+            addr,
+            task,
+            _running: running,
+        }
     }
 
     /// Enrols a login at the server and returns the one-time code.
-    pub async fn person(&self, login: &str) -> String {
-        let issued = administration::add_person(&self.context, login, SITE, "Аружан Қасымова", Role::Clinician).await.unwrap();
-        issued.code_text()
+    pub(crate) async fn person(&self, login: &str) -> String {
+        let issued = administration::add_person(
+            &self.context,
+            login,
+            SITE,
+            "Аружан Қасымова",
+            Role::Clinician,
+        )
+        .await
+        .unwrap();
+        issued.code.display().to_string()
     }
 
-    pub async fn seed(&self, donors: u64) {
-        load::seed(&self.context, donors, 7, Some(SITE)).await.unwrap();
+    pub(crate) async fn seed(&self, donors: u64) {
+        load::seed(&self.context, donors, 7, Some(SITE))
+            .await
+            .unwrap();
     }
 
-    pub fn fault(&self, path: &'static str, fault: Fault) {
+    pub(crate) fn fault(&self, path: &'static str, fault: Fault) {
         self.middle.faults.lock().unwrap().push((path, fault));
     }
 
-    pub fn honest(&self) {
+    pub(crate) fn honest(&self) {
         self.middle.faults.lock().unwrap().clear();
     }
 
     /// Nobody listens any more.
-    pub async fn unplug(&mut self) {
+    pub(crate) async fn unplug(&mut self) {
         self.task.abort();
         let _ = (&mut self.task).await;
     }
 
-    pub async fn plug(&mut self) {
+    pub(crate) async fn plug(&mut self) {
         (_, self.task) = listen(&self.middle, self.addr).await;
     }
 
     /// How many leaves the log has.
-    pub async fn tree_size(&self) -> u64 {
+    pub(crate) async fn tree_size(&self) -> u64 {
         let checkpoint: serde_json::Value = serde_json::from_slice(
-            &self.middle.client.get(format!("{}/v1/log/checkpoint", self.middle.server)).send().await.unwrap().bytes().await.unwrap(),
+            &self
+                .middle
+                .client
+                .get(format!("{}/v1/log/checkpoint", self.middle.server))
+                .send()
+                .await
+                .unwrap()
+                .bytes()
+                .await
+                .unwrap(),
         )
         .unwrap();
         checkpoint["tree_size"].as_u64().unwrap()
@@ -142,8 +186,13 @@ impl Central {
 async fn listen(middle: &Middle, addr: SocketAddr) -> (SocketAddr, tokio::task::JoinHandle<()>) {
     let listener = tokio::net::TcpListener::bind(addr).await.unwrap();
     let addr = listener.local_addr().unwrap();
-    let router = axum::Router::new().fallback(pass).with_state(middle.clone());
-    (addr, tokio::spawn(async move { axum::serve(listener, router).await.unwrap() }))
+    let router = axum::Router::new()
+        .fallback(pass)
+        .with_state(middle.clone());
+    (
+        addr,
+        tokio::spawn(async move { axum::serve(listener, router).await.unwrap() }),
+    )
 }
 
 async fn pass(State(middle): State<Middle>, request: Request) -> Response {
@@ -151,10 +200,18 @@ async fn pass(State(middle): State<Middle>, request: Request) -> Response {
     let path = parts.uri.path().to_owned();
     let fault = {
         let faults = middle.faults.lock().unwrap();
-        faults.iter().find(|(at, _)| *at == path || *at == "*").map(|(_, fault)| fault.clone())
+        faults
+            .iter()
+            .find(|(at, _)| *at == path || *at == "*")
+            .map(|(_, fault)| fault.clone())
     };
     if let Some(Fault::Answer(status, kind, body)) = fault {
-        return (StatusCode::from_u16(status).unwrap(), [("content-type", kind)], body).into_response();
+        return (
+            StatusCode::from_u16(status).unwrap(),
+            [("content-type", kind)],
+            body,
+        )
+            .into_response();
     }
     if path == "/entries" {
         middle.entries.fetch_add(1, Ordering::SeqCst);
@@ -164,7 +221,14 @@ async fn pass(State(middle): State<Middle>, request: Request) -> Response {
     let mut headers = parts.headers;
     headers.remove("host");
     headers.remove("accept-encoding");
-    let answer = middle.client.request(parts.method, url).headers(headers).body(body).send().await.unwrap();
+    let answer = middle
+        .client
+        .request(parts.method, url)
+        .headers(headers)
+        .body(body)
+        .send()
+        .await
+        .unwrap();
     let status = answer.status();
     let mut headers = answer.headers().clone();
     headers.remove("content-length");
@@ -188,10 +252,13 @@ async fn pass(State(middle): State<Middle>, request: Request) -> Response {
 
 /// A clock that is the machine's, moved by so many seconds.
 #[derive(Default)]
-pub struct MovedClock(pub AtomicI64);
+pub(crate) struct MovedClock(pub(crate) AtomicI64);
 
 impl Clock for MovedClock {
-    #[expect(clippy::disallowed_methods, reason = "tests run against a real server's time")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "tests run against a real server's time"
+    )]
     fn now(&self) -> Timestamp {
         Timestamp::now() + jiff::SignedDuration::from_secs(self.0.load(Ordering::SeqCst))
     }
@@ -199,7 +266,10 @@ impl Clock for MovedClock {
 
 /// A keyring in memory.
 #[derive(Default)]
-pub struct MemoryKeyring(pub Mutex<Option<Vec<u8>>>, pub Mutex<Option<KeyringError>>);
+pub(crate) struct MemoryKeyring(
+    pub(crate) Mutex<Option<Vec<u8>>>,
+    pub(crate) Mutex<Option<KeyringError>>,
+);
 
 impl Keyring for MemoryKeyring {
     fn get(&self) -> Result<Option<SecretBytes>, KeyringError> {
@@ -217,43 +287,56 @@ impl Keyring for MemoryKeyring {
 
 /// A machine: data directory, keyring and clock outlive the process.
 #[derive(Default)]
-pub struct Machine {
+pub(crate) struct Machine {
     dir: Option<TempDir>,
-    pub keyring: Arc<MemoryKeyring>,
-    pub clock: Arc<MovedClock>,
+    pub(crate) keyring: Arc<MemoryKeyring>,
+    pub(crate) clock: Arc<MovedClock>,
 }
 
 impl Machine {
-    pub fn new() -> Self {
-        Self { dir: Some(tempfile::tempdir().unwrap()), ..Self::default() }
+    pub(crate) fn new() -> Self {
+        Self {
+            dir: Some(tempfile::tempdir().unwrap()),
+            ..Self::default()
+        }
     }
 
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.dir.as_ref().unwrap().path()
     }
 
-    pub fn options() -> Options {
+    pub(crate) fn options() -> Options {
         Options {
-            deadlines: Deadlines { connect: Duration::from_secs(5), total: Duration::from_secs(10) },
+            deadlines: Deadlines {
+                connect: Duration::from_secs(5),
+                total: Duration::from_secs(10),
+            },
             keyring_deadline: Duration::from_secs(2),
             ..Options::default()
         }
     }
 
-    pub async fn open(&self, profile: &SiteProfile) -> Workstation {
+    pub(crate) async fn open(&self, profile: &SiteProfile) -> Workstation {
         self.open_with(profile, Self::options()).await.unwrap()
     }
 
-    pub async fn open_with(
+    pub(crate) async fn open_with(
         &self,
         profile: &SiteProfile,
         options: Options,
     ) -> Result<Workstation, infoblood_client::OpenError> {
-        Workstation::open_with(self.path(), profile, self.keyring.clone(), self.clock.clone(), options).await
+        Workstation::open_with(
+            self.path(),
+            profile,
+            self.keyring.clone(),
+            self.clock.clone(),
+            options,
+        )
+        .await
     }
 
     /// `workstation.db` as somebody with all keys of the machine sees it.
-    pub async fn by_hand(&self, sql: &str) {
+    pub(crate) async fn by_hand(&self, sql: &str) {
         use sqlx::{ConnectOptions as _, Connection as _};
         let item = self.keyring.0.lock().unwrap().clone().unwrap();
         let key = WorkstationKeys::from_item(&item).unwrap().database_key();
@@ -263,12 +346,15 @@ impl Machine {
             .connect()
             .await
             .unwrap();
-        sqlx::raw_sql(sqlx::AssertSqlSafe(sql.to_owned())).execute(&mut db).await.unwrap();
+        sqlx::raw_sql(sqlx::AssertSqlSafe(sql.to_owned()))
+            .execute(&mut db)
+            .await
+            .unwrap();
         db.close().await.unwrap();
     }
 }
 
-pub fn evidence() -> Evidence {
+pub(crate) fn evidence() -> Evidence {
     Evidence {
         opened_at: 1_700_000_000,
         visible_seconds: 61,
@@ -277,7 +363,7 @@ pub fn evidence() -> Evidence {
     }
 }
 
-pub fn request(login: &str, code: &str) -> EnrolRequest {
+pub(crate) fn request(login: &str, code: &str) -> EnrolRequest {
     EnrolRequest {
         login: login.into(),
         code: code.into(),
