@@ -1,7 +1,5 @@
 //! A central server in this process, a man in the middle who can misbehave, and a workstation whose clock and keyring tests hold.
 
-#![expect(clippy::unwrap_used, reason = "tests")]
-
 use std::{
     net::SocketAddr,
     path::Path,
@@ -13,7 +11,7 @@ use std::{
 };
 
 use axum::{
-    body::{Body, Bytes, to_bytes},
+    body::{Body, to_bytes},
     extract::{Request, State},
     http::StatusCode,
     response::{IntoResponse, Response},
@@ -24,9 +22,10 @@ use infoblood_agreement::{
     vault::WorkstationKeys,
 };
 use infoblood_client::{
-    Decision, EnrolRequest, Evidence, Language, Options, Workstation,
+    Decision, EnrolRequest, Evidence, Language, Options, PersonSession, Workstation,
     clock::Clock,
     keyring::{Keyring, KeyringError, SecretBytes},
+    sync,
     transport::Deadlines,
 };
 use infoblood_server::{
@@ -140,6 +139,16 @@ impl Central {
         issued.code.display().to_string()
     }
 
+    /// A further code. It adds an act of administration to the log.
+    pub(crate) async fn another_code(&self, login: &str) -> String {
+        administration::new_code(&self.context, login)
+            .await
+            .unwrap()
+            .code
+            .display()
+            .to_string()
+    }
+
     pub(crate) async fn seed(&self, donors: u64) {
         load::seed(&self.context, donors, 7, Some(SITE))
             .await
@@ -245,7 +254,7 @@ async fn pass(State(middle): State<Middle>, request: Request) -> Response {
             let end = Err(std::io::Error::other("broken"));
             Body::from_stream(futures::stream::iter([head, end]))
         }
-        _ => Body::from(Bytes::from(body)),
+        _ => Body::from(body),
     };
     (status, headers, body).into_response()
 }
@@ -371,4 +380,19 @@ pub(crate) fn request(login: &str, code: &str) -> EnrolRequest {
         evidence: evidence(),
         decision: Decision::Accepted,
     }
+}
+
+/// A workstation where this person is enrolled and registered.
+pub(crate) async fn enrolled(
+    central: &Central,
+    machine: &Machine,
+    login: &str,
+) -> (Workstation, PersonSession) {
+    let code = central.person(login).await;
+    let workstation = machine.open(&central.profile).await;
+    let pending = workstation.enrol(request(login, &code)).await.unwrap();
+    let outcome = sync::run_once(&workstation).await.unwrap();
+    assert_eq!(outcome.error, None);
+    assert_eq!(outcome.registered, [pending.person_id]);
+    (workstation, pending.session)
 }

@@ -1,0 +1,11 @@
+//! The client against a real server in the same process: from signing to an open donor card, with crashes, bad networks and bad answers
+//! on the way.
+
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod common;
+mod crash;
+mod hostile;
+mod kill;
+mod refused;
+mod way;
