@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::arguments::{Command, Device, Person, Site};
 use super::{ENVIRONMENT, Failure};
 use crate::clock::{SystemClock, rfc3339};
-use crate::context::{Context, Place};
+use crate::context::{Context, OpenError, Place};
 use crate::service::administration::{self, IssuedCode};
 use crate::service::{init, load};
 use crate::storage;
@@ -20,26 +20,37 @@ const TIME_ZONE: &str = "Asia/Almaty";
 pub(super) async fn run(place: &Place, command: Command) -> Result<Value, Failure> {
     if let Command::Init { issuer } = command {
         let context = init::init(place, &issuer, Arc::new(SystemClock)).await?;
-        return Ok(json!({
+        let made = json!({
             "issuer": context.issuer,
             "authority_key": hex::encode(context.authority.as_bytes()),
             "data_dir": place.data_dir.display().to_string(),
             "advice": "Move keys/authority to an offline place and keep a copy of the keys directory.",
-        }));
+        });
+        context.database.close().await.map_err(OpenError::from)?;
+        return Ok(made);
     }
     let context = Context::open(place).await?;
+    let result = on_data(&context, command).await;
+    // What was committed is durable already; a checkpoint that somebody else holds up is not this command's failure.
+    if let Err(error) = context.database.close().await {
+        tracing::warn!(%error, "the database was not closed in order");
+    }
+    result
+}
+
+async fn on_data(context: &Context<SqliteDatabase>, command: Command) -> Result<Value, Failure> {
     match command {
-        Command::Site(command) => site(&context, command).await,
-        Command::Person(command) => person(&context, command).await,
-        Command::Device(command) => device(&context, command).await,
+        Command::Site(command) => site(context, command).await,
+        Command::Person(command) => person(context, command).await,
+        Command::Device(command) => device(context, command).await,
         Command::Seed { donors, seed, site } => {
-            let loaded = load::seed(&context, donors, seed, site.as_deref()).await?;
+            let loaded = load::seed(context, donors, seed, site.as_deref()).await?;
             Ok(
                 json!({ "donors": loaded.sources, "resources": loaded.resources, "seed": seed, "sites": loaded.sites }),
             )
         }
         Command::Import { files } => {
-            let loaded = load::import(&context, &files).await?;
+            let loaded = load::import(context, &files).await?;
             Ok(
                 json!({ "files": loaded.sources, "resources": loaded.resources, "sites": loaded.sites }),
             )
