@@ -54,12 +54,14 @@ impl Running {
         });
         match receiver.recv_timeout(READY) {
             Ok(found) => Ok((running, found)),
-            Err(_) => Err(format!(
-                "{} said nothing of being ready; see {}",
-                command.get_program().display(),
-                log.display()
-            )
-            .into()),
+            Err(_) => {
+                let said = std::fs::read_to_string(log).unwrap_or_default();
+                Err(format!(
+                    "{} said nothing of being ready\n{said}",
+                    command.get_program().display()
+                )
+                .into())
+            }
         }
     }
 

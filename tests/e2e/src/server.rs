@@ -118,8 +118,9 @@ impl Server {
 
     /// Starts serving; a restart listens where it listened before, because site profiles name that address.
     pub fn start(&mut self) -> Result {
-        let mut serve = self.command(&["serve", "--listen"]);
+        let mut serve = self.command(&["serve"]);
         serve
+            .arg("--listen")
             .arg(&self.address)
             .arg("--tls-cert")
             .arg(self.folder.join("server.pem"))

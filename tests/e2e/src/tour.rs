@@ -43,7 +43,7 @@ pub async fn run(world: &World, out: &Path, outcome: &mut Outcome) -> Result<Win
     let toured = steps(world, &window, person, out, outcome).await;
     outcome.seconds = started.elapsed().as_secs_f64();
     if let Err(error) = toured {
-        let _ = window.picture(out, "failed").await;
+        let _ = window.snapshot(&out.join("failed.png")).await;
         let code = window.error_code().await.map_or_else(String::new, |code| {
             format!(" (error on the screen: {code})")
         });

@@ -275,11 +275,19 @@ impl Window {
             self.language(language).await?;
             // Two frames: the text, then what is laid out after it.
             tokio::time::sleep(Duration::from_millis(250)).await;
-            let picture = self.client.screenshot().await.map_err(|error| -> Error {
-                format!("picture {name}.{language}: {error}").into()
-            })?;
-            fs::write(folder.join(format!("{name}.{language}.png")), picture)?;
+            self.snapshot(&folder.join(format!("{name}.{language}.png")))
+                .await?;
         }
+        Ok(())
+    }
+
+    /// One picture of the window as it is.
+    pub async fn snapshot(&self, file: &Path) -> Result {
+        let picture =
+            self.client.screenshot().await.map_err(|error| -> Error {
+                format!("picture {}: {error}", file.display()).into()
+            })?;
+        fs::write(file, picture)?;
         Ok(())
     }
 }

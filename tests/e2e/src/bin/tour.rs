@@ -25,7 +25,10 @@ struct Arguments {
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let mut outcome = Outcome::default();
-    let toured = go(&arguments, &mut outcome).await;
+    let toured = tokio::select! {
+        toured = go(&arguments, &mut outcome) => toured,
+        () = told_to_end() => Err("told to end".into()),
+    };
     let mut stdout = std::io::stdout();
     let _ = writeln!(
         stdout,
@@ -39,6 +42,19 @@ async fn main() -> ExitCode {
             let _ = writeln!(std::io::stderr(), "the tour ended early: {error}");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Ctrl+C or SIGTERM: what was started ends with the world then too.
+async fn told_to_end() {
+    use tokio::signal::{ctrl_c, unix};
+    let Ok(mut terminate) = unix::signal(unix::SignalKind::terminate()) else {
+        let _ = ctrl_c().await;
+        return;
+    };
+    tokio::select! {
+        _ = ctrl_c() => {}
+        _ = terminate.recv() => {}
     }
 }
 
