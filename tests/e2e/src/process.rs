@@ -52,17 +52,15 @@ impl Running {
                 }
             }
         });
-        match receiver.recv_timeout(READY) {
-            Ok(found) => Ok((running, found)),
-            Err(_) => {
-                let said = std::fs::read_to_string(log).unwrap_or_default();
-                Err(format!(
-                    "{} said nothing of being ready\n{said}",
-                    command.get_program().display()
-                )
-                .into())
-            }
-        }
+        let Ok(found) = receiver.recv_timeout(READY) else {
+            let said = std::fs::read_to_string(log).unwrap_or_default();
+            return Err(format!(
+                "{} said nothing of being ready\n{said}",
+                command.get_program().display()
+            )
+            .into());
+        };
+        Ok((running, found))
     }
 
     /// The process id.
