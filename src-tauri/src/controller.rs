@@ -65,6 +65,8 @@ pub struct Config {
     pub downloads: Option<PathBuf>,
     /// Whether a WebDriver drives the window.
     pub automation: bool,
+    /// How long a minute of the idle policy lasts; shorter only in tests.
+    pub idle_minute: Duration,
 }
 
 /// The way back to whoever asked.
@@ -395,7 +397,7 @@ impl Controller {
     }
 
     fn idle_limit(&self) -> Duration {
-        Duration::from_secs(u64::from(self.idle_minutes()) * 60)
+        self.config.idle_minute * self.idle_minutes()
     }
 
     fn workstation(&self) -> Result<&Workstation, AppError> {
@@ -405,6 +407,14 @@ impl Controller {
                 Phase::Blocked(error) => error.clone(),
                 _ => internal(),
             }),
+        }
+    }
+
+    /// While something blocks the workstation, that is the answer to every act.
+    fn unblocked(&self) -> Result<(), AppError> {
+        match &self.phase {
+            Phase::Blocked(error) => Err(error.clone()),
+            _ => Ok(()),
         }
     }
 

@@ -93,6 +93,7 @@ fn start(options: Options) -> Result<(), StartError> {
         data_dir,
         downloads: platform::downloads_dir(),
         automation: window::automation(),
+        idle_minute: Duration::from_mins(1),
     };
     let app = tauri::Builder::default()
         .plugin(instance::plugin(&key))

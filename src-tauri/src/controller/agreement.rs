@@ -34,6 +34,7 @@ impl Controller {
 
     /// Accepted on screen. Nothing is recorded yet: the act is signed together with the person's enrolment.
     pub(super) fn accept(&mut self, evidence: Evidence) -> Result<(), AppError> {
+        self.unblocked()?;
         if !matches!(self.phase, Phase::Agreement | Phase::Identify(_))
             || evidence.end_reached.is_empty()
         {
@@ -45,6 +46,7 @@ impl Controller {
 
     /// Records a refusal, signed by the device: nobody is identified yet.
     pub(super) async fn decline(&mut self, evidence: &Evidence) -> Result<(), AppError> {
+        self.unblocked()?;
         if !matches!(self.phase, Phase::Agreement | Phase::Identify(_)) {
             return Err(internal());
         }
@@ -60,18 +62,14 @@ impl Controller {
 
     /// From the list of people: somebody new.
     pub(super) async fn open_agreement(&mut self) -> Result<(), AppError> {
-        if let Phase::Blocked(error) = &self.phase {
-            return Err(error.clone());
-        }
+        self.unblocked()?;
         self.end_session().await;
         self.phase = Phase::Agreement;
         Ok(())
     }
 
     pub(super) async fn back_to_people(&mut self) -> Result<(), AppError> {
-        if let Phase::Blocked(error) = &self.phase {
-            return Err(error.clone());
-        }
+        self.unblocked()?;
         self.end_session().await;
         self.phase = if self.people().await?.is_empty() {
             Phase::Agreement

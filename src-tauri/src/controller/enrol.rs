@@ -80,6 +80,7 @@ impl Controller {
         code: SecretString,
         passphrase: SecretString,
     ) -> Result<(), AppError> {
+        self.unblocked()?;
         let Phase::Identify(evidence) = &self.phase else {
             return Err(named("agreement-required"));
         };

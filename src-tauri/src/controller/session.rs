@@ -94,6 +94,7 @@ impl Controller {
         person_id: &str,
         passphrase: SecretString,
     ) -> Result<PersonSession, AppError> {
+        self.unblocked()?;
         if !matches!(self.phase, Phase::Return | Phase::Registering(_)) {
             return Err(internal());
         }
