@@ -196,6 +196,29 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_full_database_is_named_and_keeps_what_it_had() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut db = open(&dir.path().join("a.db"), &[1; 32], ONE).await.unwrap();
+        sqlx::query("INSERT INTO t VALUES ('kept')")
+            .execute(&mut db)
+            .await
+            .unwrap();
+        sqlx::query("PRAGMA max_page_count = 4")
+            .execute(&mut db)
+            .await
+            .unwrap();
+        let full = sqlx::query("INSERT INTO t VALUES (hex(zeroblob(100000)))")
+            .execute(&mut db)
+            .await;
+        assert_eq!(DatabaseError::from(full.unwrap_err()).code(), "disk-full");
+        let rows: i64 = sqlx::query_scalar("SELECT count(*) FROM t")
+            .fetch_one(&mut db)
+            .await
+            .unwrap();
+        assert_eq!(rows, 1);
+    }
+
+    #[tokio::test]
     async fn damage_and_a_plain_file_are_named() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a.db");

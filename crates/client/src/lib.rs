@@ -31,13 +31,15 @@ mod proof;
 mod random;
 mod session;
 mod settings;
+mod sign_in;
 mod unlocked;
 mod workstation;
 
 pub use enrol::{EnrolError, EnrolRequest, Evidence, Pending};
 pub use people::{Person, Progress, Proof, ReceiptFacts};
 pub use random::RandomError;
-pub use session::{PersonSession, SignInError, UnlockError};
+pub use session::{PersonSession, UnlockError};
+pub use sign_in::SignInError;
 pub use unlocked::{DonorCard, DonorPage, DonorRow, Refreshed, UnlockedWorkstation};
 pub use workstation::{OpenError, Options, Workstation};
 

@@ -65,7 +65,7 @@ struct Middle {
 pub(crate) struct Central {
     pub(crate) context: Context<SqliteDatabase>,
     pub(crate) profile: SiteProfile,
-    _dir: TempDir,
+    dir: TempDir,
     middle: Middle,
     addr: SocketAddr,
     task: tokio::task::JoinHandle<()>,
@@ -117,7 +117,7 @@ impl Central {
         Self {
             context,
             profile,
-            _dir: dir,
+            dir,
             middle,
             addr,
             task,
@@ -153,6 +153,30 @@ impl Central {
         load::seed(&self.context, donors, 7, Some(SITE))
             .await
             .unwrap();
+    }
+
+    /// A second entrance with TLS and a certificate that nobody else knows: the profile that leads there, and the server.
+    pub(crate) async fn with_tls(&self) -> (SiteProfile, SiteProfile, Running) {
+        let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+        let (cert, key) = (
+            self.dir.path().join("tls.pem"),
+            self.dir.path().join("tls.key"),
+        );
+        std::fs::write(&cert, made.cert.pem()).unwrap();
+        std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+        let tls = Some(infoblood_server::Tls { cert, key });
+        let config = ServeConfig {
+            tls,
+            ..ServeConfig::loopback(Place::new(self.dir.path()))
+        };
+        let running = infoblood_server::start(config).await.unwrap();
+        let profile = async |pem| {
+            administration::site_profile(&self.context, SITE, &running.url, pem, None)
+                .await
+                .unwrap()
+        };
+        let (with, without) = (profile(Some(made.cert.pem())).await, profile(None).await);
+        (with, without, running)
     }
 
     pub(crate) fn fault(&self, path: &'static str, fault: Fault) {

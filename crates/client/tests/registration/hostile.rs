@@ -272,3 +272,98 @@ async fn a_cut_feed_resumes_where_it_ended() {
     assert_eq!(page.total, 60);
     assert!(open.data_as_of().await.unwrap().is_some());
 }
+
+#[tokio::test]
+async fn a_grant_for_somebody_else_opens_nothing() {
+    let central = Central::start().await;
+    let machine = Machine::new();
+    let (workstation, first) = enrolled(&central, &machine, "first").await;
+    let taken = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let keep = Arc::clone(&taken);
+    central.fault(
+        "/v1/grants",
+        Fault::Change(Arc::new(move |bytes| {
+            keep.lock().unwrap().clone_from(&bytes);
+            bytes
+        })),
+    );
+    first
+        .unlock(&workstation, true)
+        .await
+        .unwrap()
+        .lock()
+        .await
+        .unwrap();
+    central.honest();
+    let grant = taken.lock().unwrap().clone();
+    drop((first, workstation));
+
+    // The same grant for another person of this device, and for the same person elsewhere.
+    let (workstation, second) = enrolled(&central, &machine, "second").await;
+    central.fault(
+        "/v1/grants",
+        Fault::Answer(201, "application/cose", grant.clone()),
+    );
+    let error = second.unlock(&workstation, true).await.err().unwrap();
+    assert_eq!(error.code(), "grant-invalid");
+    central.honest();
+    let elsewhere = Machine::new();
+    let station = elsewhere.open(&central.profile).await;
+    let code = central.another_code("first").await;
+    let pending = station.enrol(request("first", &code)).await.unwrap();
+    sync::run_once(&station).await.unwrap();
+    central.fault("/v1/grants", Fault::Answer(201, "application/cose", grant));
+    let error = pending.session.unlock(&station, true).await.err().unwrap();
+    assert_eq!(error.code(), "grant-invalid");
+    assert!(
+        !elsewhere.path().join("patients.db").exists(),
+        "nothing was created"
+    );
+}
+
+#[tokio::test]
+async fn a_session_of_another_authority_is_refused() {
+    let central = Central::start().await;
+    let other = Central::start().await;
+    let machine = Machine::new();
+    let (workstation, session) = enrolled(&central, &machine, "authority").await;
+    let foreign = other.profile.fields().key_set.clone();
+    central.fault(
+        "/v1/sessions",
+        Fault::Change(Arc::new(move |bytes| {
+            let mut answer: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
+            if answer.get("key_set").is_some() {
+                answer["key_set"] = foreign.clone().into();
+            }
+            answer.to_string().into_bytes()
+        })),
+    );
+    let error = session.unlock(&workstation, true).await.err().unwrap();
+    assert_eq!(error.code(), "profile-wrong-authority");
+    assert_eq!(workstation.time_floor(), 0);
+}
+
+#[tokio::test]
+async fn tls_is_trusted_by_the_profile_alone() {
+    let central = Central::start().await;
+    let (with, without, _running) = central.with_tls().await;
+    let code = central.person("tls").await;
+    let stranger = Machine::new();
+    let workstation = stranger.open(&without).await;
+    workstation.enrol(request("tls", &code)).await.unwrap();
+    let outcome = sync::run_once(&workstation).await.unwrap();
+    assert_eq!(outcome.error.as_deref(), Some("server-unreachable"));
+
+    let machine = Machine::new();
+    let workstation = machine.open(&with).await;
+    let pending = workstation.enrol(request("tls", &code)).await.unwrap();
+    assert_eq!(sync::run_once(&workstation).await.unwrap().sent, 2);
+    pending
+        .session
+        .unlock(&workstation, true)
+        .await
+        .unwrap()
+        .lock()
+        .await
+        .unwrap();
+}
