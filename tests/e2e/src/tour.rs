@@ -72,16 +72,15 @@ async fn steps(
     registered(window).await?;
 
     outcome.patient_rows = count(window).await?;
+    let proofs = proof(world, window, person, out).await?;
     donor(window, out).await?;
     outcome.unlocked = true;
-
-    let proofs = save_proofs(world, window, person).await?;
     outcome.receipt_verified = export(world, &proofs, out).await?;
 
     window.click("lock").await?;
     window.wait("person-select").await?;
     window.wait_gone("donor-search").await?;
-    window.picture(out, "09-locked").await?;
+    window.picture(out, "10-locked").await?;
     let data = out.join("data");
     evidence::copy_folder(&world.data_dir, &data)?;
     let words = evidence::donors_words(&world.server)?;
@@ -95,7 +94,7 @@ async fn steps(
     evidence::nothing_of(&words, &data)?;
 
     sign_in(window, person).await?;
-    window.picture(out, "10-signed-in").await
+    window.picture(out, "11-signed-in").await
 }
 
 /// Reads the agreement to its end and accepts it.
@@ -167,7 +166,7 @@ pub async fn count(window: &Window) -> Result<u64> {
 
 /// Searches a donor by another spelling and opens the card.
 async fn donor(window: &Window, out: &Path) -> Result {
-    window.picture(out, "06-donors").await?;
+    window.picture(out, "07-donors").await?;
     let page = donors(window).await?;
     let rows = page
         .get("rows")
@@ -191,7 +190,7 @@ async fn donor(window: &Window, out: &Path) -> Result {
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    window.picture(out, "07-search").await?;
+    window.picture(out, "08-search").await?;
     window.click("donor-row").await?;
     let card = window.wait("donor-card").await?;
     if !card
@@ -202,7 +201,7 @@ async fn donor(window: &Window, out: &Path) -> Result {
     {
         return Err("the card is another donor's".into());
     }
-    window.picture(out, "08-donor-card").await
+    window.picture(out, "09-donor-card").await
 }
 
 /// The first page of the donors, through the command that the list itself uses.
@@ -243,13 +242,25 @@ fn without_kazakh_letters(name: &str) -> String {
     name.to_lowercase().chars().map(letter).collect()
 }
 
-/// Saves the proofs as the person would; returns the files.
-pub async fn save_proofs(world: &World, window: &Window, person: &Person) -> Result<Vec<PathBuf>> {
-    let (seen, _) = window.wait_any(&["save-proof", "proof-card"], STEP).await?;
-    if seen == "proof-card" {
-        window.click("proof-card").await?;
-    }
+/// Looks at the proof of the registration and saves it, as the person would; returns the files.
+async fn proof(
+    world: &World,
+    window: &Window,
+    person: &Person,
+    out: &Path,
+) -> Result<Vec<PathBuf>> {
+    window.click_css("nav.nav > button:last-of-type").await?;
+    window.wait("proof-card").await?;
+    window.picture(out, "06-registered").await?;
     window.click("save-proof").await?;
+    let files = saved_proofs(world, person).await?;
+    window.click_css("nav.nav > button:first-of-type").await?;
+    window.wait("donor-search").await?;
+    Ok(files)
+}
+
+/// The files that appeared where the app saves files: acceptance and enrolment.
+async fn saved_proofs(world: &World, person: &Person) -> Result<Vec<PathBuf>> {
     let started = Instant::now();
     loop {
         let mut files = evidence::files(&world.desktop.downloads)?;
