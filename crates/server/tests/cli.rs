@@ -498,3 +498,69 @@ fn verify_needs_files_only() {
     let refused = cli.fails(&["verify", &file, "--keys", &keys, "--document", &document]);
     assert_eq!(refused.0, 1);
 }
+
+/// The file that an independent implementation made: its payloads are its own.
+#[test]
+fn verify_reads_what_another_implementation_made() {
+    let cli = Cli::new();
+    let vectors = Path::new(env!("CARGO_MANIFEST_DIR")).join("../agreement/vectors/scitt.json");
+    let vectors: Value = serde_json::from_slice(&std::fs::read(vectors).unwrap()).unwrap();
+    let bytes = |value: &Value| hex::decode(value.as_str().unwrap()).unwrap();
+    let write = |name: String, bytes: &[u8]| {
+        std::fs::write(cli.path(&name), bytes).unwrap();
+        cli.path(&name).display().to_string()
+    };
+    let key = |name: &str| {
+        let key = bytes(&vectors[name]).try_into().unwrap();
+        infoblood_agreement::keys::PublicKey::from_bytes(&key).unwrap()
+    };
+    let set = |keys: Vec<_>| infoblood_agreement::keys::CoseKeySet::new(keys).encode();
+    let log = write("log.cbor".to_owned(), &set(vec![key("log_key")]));
+    let both = write(
+        "both.cbor".to_owned(),
+        &set(vec![key("log_key"), key("person_key")]),
+    );
+
+    let (mut good, mut bad) = (Vec::new(), Vec::new());
+    for (n, case) in vectors["cases"].as_array().unwrap().iter().enumerate() {
+        let transparent = bytes(&case["transparent"]);
+        // One change each in the signature, which ends the file, and in the payload before it.
+        for (at, name) in [
+            (transparent.len() - 1, "signature"),
+            (transparent.len() - 80, "payload"),
+        ] {
+            let mut changed = transparent.clone();
+            changed[at] ^= 1;
+            bad.push(write(format!("{n}-{name}.cose"), &changed));
+        }
+        good.push(write(format!("{n}.cose"), &transparent));
+    }
+    let verify = |files: &[String], keys: &str| {
+        let mut arguments = vec!["verify", "--json", "--keys", keys];
+        arguments.extend(files.iter().map(String::as_str));
+        let ran = cli.run(&arguments);
+        (
+            ran.exit,
+            serde_json::from_str::<Vec<Value>>(&ran.stdout).unwrap(),
+        )
+    };
+    for (keys, checked) in [(&log, false), (&both, true)] {
+        let (exit, verdicts) = verify(&good, keys);
+        assert_eq!(exit, 0, "{verdicts:?}");
+        for (verdict, case) in verdicts.iter().zip(vectors["cases"].as_array().unwrap()) {
+            assert_eq!(verdict["tree_size"], case["tree_size"]);
+            assert_eq!(verdict["signature_checked"], checked);
+            assert_eq!(
+                verdict["decision"],
+                Value::Null,
+                "an opaque payload says nothing"
+            );
+        }
+        let (exit, verdicts) = verify(&bad, keys);
+        assert_eq!(exit, 1);
+        assert!(
+            verdicts.iter().all(|verdict| verdict["ok"] == false),
+            "{verdicts:?}"
+        );
+    }
+}
