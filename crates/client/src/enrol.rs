@@ -203,7 +203,11 @@ impl Workstation {
         )
         .await?;
         transaction.commit().await.map_err(StoreError::from)?;
-        prepared.publish().await.map_err(StoreError::from)?;
+        if let Err(error) = prepared.publish().await {
+            // Nobody was told: take it back, so that signing again does not make two.
+            self.take_back(&mut store, &files, identity).await?;
+            return Err(StoreError::from(error).into());
+        }
         drop(store);
 
         let session = PersonSession::new(person_id.clone(), login, identity, keys);
@@ -259,6 +263,36 @@ impl Workstation {
         .fetch_optional(&mut *self.store().await)
         .await?;
         Ok(kind.as_deref() == Some(Kind::DeviceRefusal.as_str()))
+    }
+
+    async fn take_back(
+        &self,
+        store: &mut SqliteConnection,
+        files: &[SealedFile],
+        identity: i64,
+    ) -> Result<(), StoreError> {
+        let mut transaction = store.begin().await?;
+        for file in files {
+            for sql in [
+                "DELETE FROM outbox WHERE id = ?",
+                "DELETE FROM statement WHERE item_id = ?",
+            ] {
+                sqlx::query(sql)
+                    .bind(&file.id)
+                    .execute(&mut *transaction)
+                    .await?;
+            }
+        }
+        sqlx::query("DELETE FROM identity WHERE id = ?")
+            .bind(identity)
+            .execute(&mut *transaction)
+            .await?;
+        transaction.commit().await?;
+        for file in files {
+            self.0.outbox.remove(&file.id)?;
+        }
+        self.0.outbox.remove_unfinished()?;
+        Ok(())
     }
 
     async fn decision(

@@ -4,8 +4,9 @@ use std::{
     io,
     path::Path,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
+        mpsc,
     },
 };
 
@@ -17,16 +18,36 @@ use infoblood_client::{
 
 use crate::common::{Central, Fault, Machine, request};
 
-/// Fails every operation from the n-th on: as if the process, or the disk, ended there.
+/// What the n-th operation does, and every later one.
+enum End {
+    /// It fails, as on a full disk.
+    Fails,
+    /// It never returns, as when the process ends there; released when the test is over.
+    Hangs(Mutex<mpsc::Receiver<()>>),
+}
+
 struct DyingDisk {
     left: AtomicUsize,
-    error: io::ErrorKind,
+    end: End,
+    reached: tokio::sync::Notify,
 }
 
 impl DyingDisk {
+    fn new(steps: usize, end: End) -> Arc<Self> {
+        Arc::new(Self {
+            left: AtomicUsize::new(steps),
+            end,
+            reached: tokio::sync::Notify::new(),
+        })
+    }
+
     fn step(&self) -> io::Result<()> {
         if self.left.load(Ordering::SeqCst) == 0 {
-            return Err(self.error.into());
+            self.reached.notify_one();
+            if let End::Hangs(release) = &self.end {
+                let _ = release.lock().unwrap().recv();
+            }
+            return Err(io::ErrorKind::StorageFull.into());
         }
         self.left.fetch_sub(1, Ordering::SeqCst);
         Ok(())
@@ -57,16 +78,17 @@ async fn a_crash_at_any_step_of_signing_leads_to_one_registration_or_none() {
         let login = format!("crash-{steps}");
         let code = central.person(&login).await;
         let machine = Machine::new();
-        let disk = Arc::new(DyingDisk {
-            left: AtomicUsize::new(steps),
-            error: io::ErrorKind::Other,
-        });
+        let (over, release) = mpsc::channel();
+        let disk = DyingDisk::new(steps, End::Hangs(Mutex::new(release)));
         let options = Options {
-            disk,
+            disk: Arc::clone(&disk) as Arc<dyn Disk>,
             ..Machine::options()
         };
         let workstation = machine.open_with(&central.profile, options).await.unwrap();
-        let told = workstation.enrol(request(&login, &code)).await.is_ok();
+        let told = tokio::select! {
+            told = workstation.enrol(request(&login, &code)) => told.is_ok(),
+            () = disk.reached.notified() => false,
+        };
         assert_eq!(told, steps == 4);
         drop(workstation);
 
@@ -96,6 +118,7 @@ async fn a_crash_at_any_step_of_signing_leads_to_one_registration_or_none() {
                 .count(),
             0
         );
+        drop(over);
     }
 }
 
@@ -104,11 +127,8 @@ async fn a_full_disk_while_signing_leaves_nothing_half_done() {
     let central = Central::start().await;
     let code = central.person("full").await;
     let machine = Machine::new();
-    for steps in 0..2 {
-        let disk = Arc::new(DyingDisk {
-            left: AtomicUsize::new(steps),
-            error: io::ErrorKind::StorageFull,
-        });
+    for steps in 0..4 {
+        let disk = DyingDisk::new(steps, End::Fails);
         let workstation = machine
             .open_with(
                 &central.profile,
