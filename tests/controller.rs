@@ -209,10 +209,10 @@ impl App {
             states.wait_for(|state| state.as_ref().is_some_and(&like)),
         )
         .await;
-        match found {
-            Ok(state) => state.unwrap().clone().unwrap(),
-            Err(_) => panic!("never {what}: {:?}", self.shell.state.borrow()),
-        }
+        let Ok(state) = found else {
+            panic!("never {what}: {:?}", self.shell.state.borrow())
+        };
+        state.unwrap().clone().unwrap()
     }
 
     async fn accept(&self) -> Result<(), AppError> {

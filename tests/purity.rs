@@ -15,13 +15,32 @@ fn metadata() -> Metadata {
 
 /// Names of every package that building `root` (not its tests) pulls in.
 fn pulled_in(metadata: &Metadata, root: &str) -> BTreeSet<String> {
-    let names: HashMap<&PackageId, &str> = metadata.packages.iter().map(|package| (&package.id, package.name.as_str())).collect();
-    let nodes: HashMap<&PackageId, _> = metadata.resolve.as_ref().unwrap().nodes.iter().map(|node| (&node.id, node)).collect();
-    let start = &metadata.workspace_packages().into_iter().find(|package| package.name.as_str() == root).unwrap().id;
+    let names: HashMap<&PackageId, &str> = metadata
+        .packages
+        .iter()
+        .map(|package| (&package.id, package.name.as_str()))
+        .collect();
+    let nodes: HashMap<&PackageId, _> = metadata
+        .resolve
+        .as_ref()
+        .unwrap()
+        .nodes
+        .iter()
+        .map(|node| (&node.id, node))
+        .collect();
+    let start = &metadata
+        .workspace_packages()
+        .into_iter()
+        .find(|package| package.name.as_str() == root)
+        .unwrap()
+        .id;
     let (mut seen, mut open) = (BTreeSet::new(), vec![start]);
     while let Some(id) = open.pop() {
         for dependency in &nodes[id].deps {
-            let built = dependency.dep_kinds.iter().any(|kind| kind.kind != DependencyKind::Development);
+            let built = dependency
+                .dep_kinds
+                .iter()
+                .any(|kind| kind.kind != DependencyKind::Development);
             if built && seen.insert(names[&dependency.pkg].to_owned()) {
                 open.push(&dependency.pkg);
             }
@@ -35,7 +54,16 @@ fn agreement_and_clinical_are_pure() {
     let metadata = metadata();
     for root in ["infoblood-agreement", "infoblood-clinical"] {
         let crates = pulled_in(&metadata, root);
-        for impure in ["tokio", "sqlx", "sqlx-core", "reqwest", "tauri", "hyper", "infoblood-client", "infoblood-server"] {
+        for impure in [
+            "tokio",
+            "sqlx",
+            "sqlx-core",
+            "reqwest",
+            "tauri",
+            "hyper",
+            "infoblood-client",
+            "infoblood-server",
+        ] {
             assert!(!crates.contains(impure), "{root} pulls in {impure}");
         }
     }

@@ -72,7 +72,7 @@ pub(crate) struct WindowShell(pub(crate) AppHandle);
 
 impl Shell for WindowShell {
     fn show(&self, state: &State) {
-        if let Err(error) = self.0.emit_to(LABEL, "state", state) {
+        if let Err(error) = self.0.emit("state", state) {
             tracing::warn!(%error, "the window was not told of a new state");
         }
     }
