@@ -14,6 +14,7 @@ use tokio::task::JoinHandle;
 use crate::clock::{Clock, SystemClock};
 use crate::context::{Context, OpenError, Place};
 use crate::http::{App, router};
+use crate::storage::sqlite::SqliteDatabase;
 
 /// How long requests may finish after the end was asked for.
 const GRACE: Duration = Duration::from_secs(10);
@@ -104,6 +105,7 @@ pub struct Running {
     pub url: String,
     handle: Handle<SocketAddr>,
     task: Option<JoinHandle<std::io::Result<()>>>,
+    database: SqliteDatabase,
 }
 
 impl Running {
@@ -114,6 +116,9 @@ impl Running {
             && let Ok(Err(error)) = task.await
         {
             tracing::error!(%error, "the listener failed");
+        }
+        if let Err(error) = self.database.clone().close().await {
+            tracing::warn!(%error, "the database was not closed in order");
         }
     }
 }
@@ -131,6 +136,7 @@ pub async fn start(config: ServeConfig) -> Result<Running, ServeError> {
     }
     let tls = config.tls.as_ref().map(tls_config).transpose()?;
     let context = Context::open_with_clock(&config.place, Arc::clone(&config.clock)).await?;
+    let database = context.database.clone();
     let listener = TcpListener::bind(config.listen).map_err(ServeError::Listen)?;
     listener.set_nonblocking(true).map_err(ServeError::Listen)?;
     let addr = listener.local_addr().map_err(ServeError::Listen)?;
@@ -152,6 +158,7 @@ pub async fn start(config: ServeConfig) -> Result<Running, ServeError> {
         url: format!("{scheme}://{addr}"),
         handle,
         task: Some(task),
+        database,
     })
 }
 

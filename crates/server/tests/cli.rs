@@ -380,6 +380,10 @@ fn serve_speaks_once_ready_and_ends_on_sigterm() {
             .success()
     );
     assert_eq!(serving.wait().unwrap().code(), Some(0));
+    assert_eq!(
+        std::fs::metadata(cli.path("data/server.db-wal")).map_or(0, |file| file.len()),
+        0
+    );
 }
 
 /// A log of one person made without a server, in files.

@@ -23,7 +23,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             guesses: Buckets::new(30.0, 0.5),
-            posts: Buckets::new(1_000.0, 100.0),
+            posts: Buckets::new(5_000.0, 500.0),
         }
     }
 }

@@ -45,7 +45,16 @@ impl From<sqlx::Error> for StorageError {
 #[derive(Debug, Clone)]
 pub struct SqliteDatabase {
     connection: Arc<Mutex<SqliteConnection>>,
+    // Writers of this process queue here, in order, before one of them asks for the lock between processes.
+    writers: Arc<Mutex<()>>,
     lock_file: PathBuf,
+}
+
+/// The right to write, held until the transaction is over.
+#[derive(Debug)]
+struct WriteLock {
+    _turn: OwnedMutexGuard<()>,
+    _file: File,
 }
 
 impl SqliteDatabase {
@@ -75,6 +84,7 @@ impl SqliteDatabase {
             .await?;
         Ok(Self {
             connection: Arc::new(Mutex::new(connection)),
+            writers: Arc::default(),
             lock_file,
         })
     }
@@ -82,7 +92,7 @@ impl SqliteDatabase {
     /// Ends the work of this process on the file under the lock of writers, so that closing never meets a writer elsewhere.
     /// Alone, it leaves one file without a write-ahead log beside it.
     pub async fn close(self) -> Stored<()> {
-        let _lock = lock(&self.lock_file).await?;
+        let _lock = self.write_lock().await?;
         let mut connection = self.connection.lock().await;
         sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)")
             .execute(&mut *connection)
@@ -94,7 +104,18 @@ impl SqliteDatabase {
         Ok(())
     }
 
-    async fn begin(&self, statement: &'static str, lock: Option<File>) -> Stored<SqliteTx> {
+    async fn write_lock(&self) -> Stored<WriteLock> {
+        let turn = tokio::time::timeout(PATIENCE, Arc::clone(&self.writers).lock_owned())
+            .await
+            .map_err(|elapsed| StorageError::Unavailable(Box::new(elapsed)))?;
+        let file = lock(&self.lock_file).await?;
+        Ok(WriteLock {
+            _turn: turn,
+            _file: file,
+        })
+    }
+
+    async fn begin(&self, statement: &'static str, lock: Option<WriteLock>) -> Stored<SqliteTx> {
         let mut connection = Arc::clone(&self.connection).lock_owned().await;
         sqlx::query(statement).execute(&mut *connection).await?;
         Ok(SqliteTx {
@@ -108,7 +129,7 @@ impl Database for SqliteDatabase {
     type Tx = SqliteTx;
 
     async fn write(&self) -> Stored<SqliteTx> {
-        let lock = lock(&self.lock_file).await?;
+        let lock = self.write_lock().await?;
         self.begin("BEGIN IMMEDIATE", Some(lock)).await
     }
 
@@ -122,7 +143,7 @@ impl Database for SqliteDatabase {
 pub struct SqliteTx {
     // Absent only after `commit`.
     connection: Option<OwnedMutexGuard<SqliteConnection>>,
-    lock: Option<File>,
+    lock: Option<WriteLock>,
 }
 
 impl SqliteTx {
