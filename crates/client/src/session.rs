@@ -227,7 +227,11 @@ impl PersonSession {
             return Err(absence.unwrap_or(UnlockError::AgreementRequired));
         };
         let wrapped = match settings::get(&mut store, "wrapped_dek").await? {
-            Some(bytes) => Some(WrappedDek::parse(&bytes)?),
+            Some(bytes) => match WrappedDek::parse(&bytes) {
+                Ok(wrapped) => Some(wrapped),
+                Err(_) if token.is_some() => None,
+                Err(error) => return Err(error.into()),
+            },
             None => None,
         };
         let mut rng = random::generator()?;
@@ -244,7 +248,7 @@ impl PersonSession {
             wrapped_dek: wrapped.as_ref(),
         };
         let unlocked = match gate::open(&inputs, now, &mut rng) {
-            // Online, a cache under another share is refilled under the new one: it is disposable.
+            // Online, a cache under another share is filled again under the new one: it is disposable.
             Err(GateError::DatabaseKey | GateError::Grant(GrantError::Epoch))
                 if token.is_some() =>
             {

@@ -367,3 +367,35 @@ async fn tls_is_trusted_by_the_profile_alone() {
         .await
         .unwrap();
 }
+
+#[tokio::test]
+async fn an_expired_code_is_final_only_when_the_server_says_so() {
+    let central = Central::start().await;
+    let code = central.person("expired").await;
+    let machine = Machine::new();
+    let workstation = machine.open(&central.profile).await;
+    let pending = workstation.enrol(request("expired", &code)).await.unwrap();
+    for (kind, body, code, is_final) in [
+        ("text/html", "<html>", "server-refused", false),
+        (
+            "application/problem+json",
+            r#"{"code":"code-expired"}"#,
+            "code-expired",
+            true,
+        ),
+    ] {
+        central.fault("/v1/enrolments", Fault::Answer(410, kind, body.into()));
+        sync::retry_now(&workstation).await.unwrap();
+        sync::run_once(&workstation).await.unwrap();
+        let progress = workstation
+            .progress(&pending.person_id)
+            .await
+            .unwrap()
+            .unwrap();
+        assert_eq!(
+            (progress.error.as_deref(), progress.is_refused),
+            (Some(code), is_final)
+        );
+        central.honest();
+    }
+}

@@ -395,3 +395,40 @@ async fn a_revoked_device_opens_for_nobody() {
         "agreement-required"
     );
 }
+
+#[tokio::test]
+async fn an_older_copy_of_the_store_is_recognised() {
+    let central = Central::start().await;
+    let machine = Machine::new();
+    let (workstation, session) = enrolled(&central, &machine, "copy").await;
+    drop(session);
+    workstation.close().await.unwrap();
+    let (path, copy) = (
+        machine.path().join("workstation.db"),
+        machine.path().join("copy"),
+    );
+    std::fs::copy(&path, &copy).unwrap();
+    let workstation = machine.open(&central.profile).await;
+    let person = workstation.people().await.unwrap().remove(0).person_id;
+    let session = workstation
+        .sign_in(&person, PASSPHRASE.into())
+        .await
+        .unwrap();
+    session
+        .unlock(&workstation, true)
+        .await
+        .unwrap()
+        .lock()
+        .await
+        .unwrap();
+    workstation.close().await.unwrap();
+    std::fs::rename(&copy, &path).unwrap();
+    let bytes = std::fs::read(&path).unwrap();
+    let error = machine
+        .open_with(&central.profile, Machine::options())
+        .await
+        .err()
+        .unwrap();
+    assert_eq!(error.code(), "store-replaced");
+    assert!(path.exists() && !bytes.is_empty(), "refused, not deleted");
+}

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use infoblood_agreement::{cbor::Limits, transparent};
 use infoblood_client::sync;
+use infoblood_server::storage::{AuditStorage as _, Database as _};
 
 use crate::common::{Central, Machine, PASSPHRASE, enrolled, evidence, request};
 
@@ -82,6 +83,14 @@ async fn the_whole_way_and_back_again_without_a_network() {
     assert_eq!(workstation.waiting().await.unwrap(), 8);
     let outcome = sync::run_once(&workstation).await.unwrap();
     assert_eq!((outcome.sent, outcome.waiting, outcome.error), (8, 0, None));
+
+    let mut server = central.context.database.read().await.unwrap();
+    assert_eq!(
+        server.audit_gaps(&workstation.device_id()).await.unwrap(),
+        [],
+        "the chain is whole"
+    );
+    drop(server);
 
     // After the lock no byte of a patient is readable in the data directory.
     let bytes = bytes_of(machine.path());
@@ -186,4 +195,52 @@ async fn offline_it_waits_survives_a_restart_and_registers_once() {
         .unwrap();
     assert_eq!(progress.statement_id, statement_id);
     assert!(progress.receipt.is_some());
+}
+
+#[tokio::test]
+async fn a_cache_that_is_damaged_is_filled_again() {
+    let central = Central::start().await;
+    central.seed(5).await;
+    let machine = Machine::new();
+    let (workstation, session) = enrolled(&central, &machine, "cache").await;
+    let open = session.unlock(&workstation, true).await.unwrap();
+    open.refresh().await.unwrap();
+    open.lock().await.unwrap();
+
+    let path = machine.path().join("patients.db");
+    std::fs::write(&path, vec![0x55; 20_000]).unwrap();
+    let open = session.unlock(&workstation, false).await.unwrap();
+    assert_eq!(
+        open.search(open.gate(), "", None, 10).await.unwrap().total,
+        0
+    );
+    assert_eq!(open.data_as_of().await.unwrap(), None);
+    open.lock().await.unwrap();
+
+    // The same for the wrapped key: not without the server, and then under a new one.
+    drop((session, workstation));
+    machine
+        .by_hand("UPDATE setting SET value = x'00' WHERE name = 'wrapped_dek'")
+        .await;
+    let workstation = machine.open(&central.profile).await;
+    let person = workstation.people().await.unwrap().remove(0).person_id;
+    let session = workstation
+        .sign_in(&person, PASSPHRASE.into())
+        .await
+        .unwrap();
+    assert_eq!(
+        session
+            .unlock(&workstation, false)
+            .await
+            .err()
+            .unwrap()
+            .code(),
+        "grant-invalid"
+    );
+    let open = session.unlock(&workstation, true).await.unwrap();
+    open.refresh().await.unwrap();
+    assert_eq!(
+        open.search(open.gate(), "", None, 10).await.unwrap().total,
+        5
+    );
 }
