@@ -397,6 +397,62 @@ async fn of_many_enrolments_with_one_code_one_wins() {
 }
 
 #[tokio::test]
+async fn statements_sent_at_once_are_one_leaf_each() {
+    let world = World::new(DeviceApproval::Auto).await;
+    let mut person = world.accepted("a", "A").await;
+    let statements: Vec<_> = (0..40)
+        .map(|n| person.decide(Decision::Accepted, T0 + n))
+        .collect();
+    let size = async || {
+        let answer = world.get("/v1/log/checkpoint", None).await;
+        answer.json::<Value>().await.unwrap()["tree_size"]
+            .as_u64()
+            .unwrap()
+    };
+    let before = size().await;
+    let requests = statements
+        .iter()
+        .chain(&statements)
+        .map(|statement| world.entry(statement.clone()));
+    let mut receipts = Vec::new();
+    for response in futures::future::join_all(requests).await {
+        assert_eq!(response.status(), 201);
+        receipts.push(response.bytes().await.unwrap());
+    }
+    assert_eq!(receipts[..40], receipts[40..], "one statement, one receipt");
+    assert_eq!(size().await, before + 40);
+
+    let key = PublicKey::of(&world.context.keys.log);
+    let mut places = Vec::new();
+    for (statement, receipt) in statements.iter().zip(&receipts) {
+        let leaf = statement::leaf_hash(statement, &Limits::DEFAULT).unwrap();
+        let sub = statement::terms_urn(1);
+        let verified = receipt::verify(receipt, &leaf, &sub, &key, &Limits::DEFAULT).unwrap();
+        places.push(verified.leaf_index());
+    }
+    places.sort_unstable();
+    assert!(places.iter().copied().eq(before..before + 40));
+}
+
+#[tokio::test]
+async fn an_event_that_does_not_continue_the_chain_is_seen() {
+    let world = World::new(DeviceApproval::Auto).await;
+    let mut person = world.accepted("a", "A").await;
+    let first = world.sealed_line(&person.audit_event());
+    person.audit_previous = Some([9; 32]);
+    let second = world.sealed_line(&person.audit_event());
+    let answers = world.audit(&[first, second]).await;
+    assert_eq!(
+        (&answers[0]["status"], &answers[0]["code"]),
+        (&json!("stored"), &Value::Null)
+    );
+    assert_eq!(
+        (&answers[1]["status"], &answers[1]["code"]),
+        (&json!("stored"), &json!("audit-broken"))
+    );
+}
+
+#[tokio::test]
 async fn guessing_codes_is_slow() {
     let world = World::new(DeviceApproval::Auto).await;
     let mut guesser = world.person("a", "A").await;
