@@ -1,0 +1,50 @@
+// Dates, times and numbers as both languages write them: 22.11.2026, 09:41.
+
+function parts(at: string, zone: string): Record<string, string> {
+  const options: Intl.DateTimeFormatOptions = {
+    timeZone: zone,
+    year: 'numeric',
+    month: '2-digit',
+    day: '2-digit',
+    hour: '2-digit',
+    minute: '2-digit',
+    second: '2-digit',
+    hourCycle: 'h23',
+  };
+  const fields = new Intl.DateTimeFormat('en-GB', options).formatToParts(new Date(at));
+  return Object.fromEntries(fields.map((field) => [field.type, field.value]));
+}
+
+/** Kazakhstan is UTC+5 throughout since 2024, whatever the system's zone data say. */
+function zone(name: string): string {
+  return name === 'Asia/Almaty' || name === 'Asia/Qyzylorda' ? 'Etc/GMT-5' : name;
+}
+
+export function dateOf(at: string, tz: string): string {
+  const p = parts(at, zone(tz));
+  return `${p.day}.${p.month}.${p.year}`;
+}
+
+export function timeOf(at: string, tz: string, seconds = false): string {
+  const p = parts(at, zone(tz));
+  return seconds ? `${p.hour}:${p.minute}:${p.second}` : `${p.hour}:${p.minute}`;
+}
+
+export function dateTimeOf(at: string, tz: string): string {
+  return `${dateOf(at, tz)} ${timeOf(at, tz)}`;
+}
+
+/** A calendar day `2026-11-22` as 22.11.2026. */
+export function dayOf(day: string): string {
+  return day.split('-').reverse().join('.');
+}
+
+/** Whole days from now until `at`, never below 0. */
+export function daysLeft(at: string): number {
+  return Math.max(0, Math.floor((Date.parse(at) - Date.now()) / 86_400_000));
+}
+
+/** The two ends of a long hexadecimal number. */
+export function shortId(hex: string): string {
+  return `${hex.slice(0, 4)} ${hex.slice(4, 8)} … ${hex.slice(-4)}`;
+}

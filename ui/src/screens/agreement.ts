@@ -1,0 +1,43 @@
+// Finding words in the agreement. The text itself never changes: only what is compared is folded.
+
+/** Lower case, and the Latin «i» that stands in some Kazakh words as the Cyrillic letter it means. Keeps every position. */
+export function fold(text: string): string {
+  let folded = '';
+  for (const unit of text.split('')) {
+    const lower = unit.toLowerCase();
+    const one = lower.length === 1 ? lower : unit;
+    folded += one === 'i' ? '\u0456' : one;
+  }
+  return folded;
+}
+
+/** Where `words` stands below `root`, in reading order. */
+export function findIn(root: Node, words: string): Range[] {
+  const wanted = fold(words.trim());
+  if (wanted === '') return [];
+  const found: Range[] = [];
+  const walker = document.createTreeWalker(root, NodeFilter.SHOW_TEXT);
+  for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+    const text = fold(node.nodeValue ?? '');
+    for (let at = text.indexOf(wanted); at >= 0; at = text.indexOf(wanted, at + wanted.length)) {
+      const range = document.createRange();
+      range.setStart(node, at);
+      range.setEnd(node, at + wanted.length);
+      found.push(range);
+    }
+  }
+  return found;
+}
+
+/** Marks the found words and the current one, where the web view can (CSS Custom Highlight API). */
+export function mark(found: Range[], now: number): void {
+  if (!('highlights' in CSS)) return;
+  CSS.highlights.delete('found');
+  CSS.highlights.delete('found-now');
+  const current = found[now];
+  if (!current) return;
+  CSS.highlights.set('found', new Highlight(...found));
+  const one = new Highlight(current);
+  one.priority = 1;
+  CSS.highlights.set('found-now', one);
+}
