@@ -96,7 +96,7 @@ impl UnlockError {
 
     /// Whether the stored grant may be used in its place: the server was not there to say anything.
     fn is_absence(&self) -> bool {
-        matches!(self, Self::Transport(error) if error.is_transient())
+        matches!(self, Self::Transport(error) if error.is_absence())
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use error::UNNAMED;
 use reqwest::{
-    Client, Method, RequestBuilder, Response, StatusCode, Url,
+    Client, Method, RequestBuilder, Response, Url,
     header::{ACCEPT, CONTENT_TYPE, RETRY_AFTER},
 };
 use serde::{Deserialize, Serialize};
@@ -345,19 +345,12 @@ impl Transport {
         }
         let code = problem_code(response)
             .await
-            .unwrap_or_else(|| fallback_code(status).to_owned());
+            .unwrap_or_else(|| UNNAMED.to_owned());
         Err(TransportError::Refused {
             status: status.as_u16(),
             code,
             retry_after,
         })
-    }
-}
-
-fn fallback_code(status: StatusCode) -> &'static str {
-    match status {
-        StatusCode::GONE => "cursor-expired",
-        _ => UNNAMED,
     }
 }
 

@@ -86,6 +86,11 @@ impl TransportError {
         }
     }
 
+    /// Whether it was not the server that answered, or not as it should: what is stored counts then.
+    pub fn is_absence(&self) -> bool {
+        self.is_transient() || matches!(self, Self::Refused { code, .. } if code == UNNAMED)
+    }
+
     /// Whether the server itself (no proxy on the way) refused this very request for good.
     pub fn is_final(&self) -> bool {
         matches!(self, Self::Refused { status: 400 | 403 | 409 | 410, code, .. } if code != UNNAMED)
