@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::evidence;
 use crate::server::Person;
 use crate::window::{STEP, Window};
-use crate::world::{PASSPHRASE, World};
+use crate::world::{DONORS, PASSPHRASE, World};
 use crate::{Error, Result};
 
 /// `result.json`.
@@ -155,13 +155,19 @@ pub async fn sign_in(window: &Window, person: &Person) -> Result {
     window.wait("donor-search").await.map(|_| ())
 }
 
-/// How many donors the unlocked list counts. Waits for the change feed's first rows.
+/// How many donors the unlocked list counts, once the change feed has filled it.
 pub async fn count(window: &Window) -> Result<u64> {
     window.wait("donor-row").await?;
-    let page = donors(window).await?;
-    page.get("total")
-        .and_then(Value::as_u64)
-        .ok_or_else(|| format!("a page of donors without a total: {page}").into())
+    let started = Instant::now();
+    loop {
+        let page = donors(window).await?;
+        let total = page.get("total").and_then(Value::as_u64);
+        let total = total.ok_or_else(|| format!("a page of donors without a total: {page}"))?;
+        if total >= u64::from(DONORS) || started.elapsed() > STEP {
+            return Ok(total);
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
 }
 
 /// Searches a donor by another spelling and opens the card.
