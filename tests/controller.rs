@@ -464,7 +464,7 @@ async fn a_locked_keyring_blocks_until_it_is_open() {
     *world.keyring.trouble.lock().unwrap() = None;
     app.handle.ask(Request::SyncNow).await.unwrap();
     app.shown("the agreement", |state| {
-        matches!(state.screen, Screen::Agreement { .. }) && state.site.is_some()
+        matches!(state.screen, Screen::Agreement { .. }) && state.connection == Connection::Online
     })
     .await;
     app.close().await;

@@ -12,6 +12,7 @@ use infoblood_client::{PersonSession, Workstation, clock::Clock, keyring::Keyrin
 use secrecy::SecretString;
 use tokio::{
     sync::{mpsc, oneshot},
+    task::JoinSet,
     time::{Instant, MissedTickBehavior, interval},
 };
 
@@ -135,7 +136,7 @@ pub enum Request {
 /// Everything the controller reacts to.
 enum Event {
     Request(Request),
-    Opened(Result<start::Opened, AppError>),
+    Opened(Box<start::Opened>),
     Synced(sync::Outcome),
     Unlocked(session::UnlockDone),
     Refreshed(session::RefreshDone),
@@ -236,6 +237,8 @@ struct Controller {
     /// Requests that need the store, while it is being opened.
     waiting_for_store: Vec<Request>,
     syncer: Option<Syncer>,
+    /// Opening and unlocking under way.
+    tasks: JoinSet<()>,
     connection: Connection,
     last_touch: Instant,
     /// Attempts to open a cache so far; an older one that ends late is told by its number.
@@ -256,6 +259,7 @@ impl Controller {
             store: Store::Opening,
             waiting_for_store: Vec::new(),
             syncer: None,
+            tasks: JoinSet::new(),
             connection: Connection::Unknown,
             last_touch: Instant::now(),
             openings: 0,
@@ -272,6 +276,9 @@ impl Controller {
                 event = inbox.recv() => match event {
                     Some(Event::Close(done)) => {
                         self.close().await;
+                        // What was just opened and not yet seen holds the store, too.
+                        inbox.close();
+                        while inbox.try_recv().is_ok() {}
                         // Nobody waits any more when the deadline has passed.
                         let _ = done.send(());
                         return;
@@ -292,7 +299,7 @@ impl Controller {
     async fn handle(&mut self, event: Event) {
         match event {
             Event::Request(request) => self.request(request).await,
-            Event::Opened(result) => self.opened(result).await,
+            Event::Opened(opened) => self.opened(*opened).await,
             Event::Synced(outcome) => self.synced(outcome).await,
             Event::Unlocked(done) => self.unlocked(done).await,
             Event::Refreshed(done) => self.refreshed(done).await,
@@ -418,7 +425,14 @@ impl Controller {
         }
     }
 
+    /// Runs `work` beside the controller, until it closes.
+    fn beside(&mut self, work: impl Future<Output = ()> + Send + 'static) {
+        while self.tasks.try_join_next().is_some() {}
+        self.tasks.spawn(work);
+    }
+
     async fn close(&mut self) {
+        self.tasks.shutdown().await;
         if let Some(syncer) = self.syncer.take() {
             syncer.stop().await;
         }

@@ -105,6 +105,7 @@ fn start(options: Options) -> Result<(), StartError> {
                 controller::spawn(config, Arc::new(shell))
             });
             app.manage(handle);
+            tauri::async_runtime::spawn(end_when_asked(app.handle().clone()));
             window::open(app)
         })
         .build(tauri::generate_context!())?;
@@ -119,6 +120,14 @@ fn start(options: Options) -> Result<(), StartError> {
         }
     });
     Ok(())
+}
+
+/// A system that shuts down lets the databases be closed first.
+async fn end_when_asked(app: tauri::AppHandle) {
+    match platform::asked_to_end().await {
+        Ok(()) => app.exit(0),
+        Err(error) => tracing::warn!(%error, "signals are not heard"),
+    }
 }
 
 /// Makes the data directory, for this account only where the system knows such a thing.

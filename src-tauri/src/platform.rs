@@ -12,7 +12,7 @@ mod os;
 #[path = "platform/windows.rs"]
 mod os;
 
-pub(crate) use os::end_web_process;
+pub(crate) use os::{asked_to_end, end_web_process};
 
 /// Folder name of the application's own data.
 const APP_DIR: &str = "kz.infoblood.desktop";

@@ -160,7 +160,7 @@ impl Controller {
         let (opening, events) = (self.openings, self.events.clone());
         // The stored grant serves when the server is known to be away; it is renewed when it comes back.
         let online = self.connection != Connection::Offline;
-        tokio::spawn(async move {
+        self.beside(async move {
             let person_id = session.person_id().to_owned();
             let result = open(&workstation, &session, online).await;
             // The controller may have ended meanwhile.

@@ -8,8 +8,9 @@ use crate::{profile::FindError, view::AppError};
 
 /// What opening brought.
 pub(super) struct Opened {
-    profile: SiteProfile,
-    workstation: Workstation,
+    /// Found also where the store did not open.
+    profile: Option<SiteProfile>,
+    workstation: Result<Workstation, AppError>,
 }
 
 impl Controller {
@@ -19,32 +20,32 @@ impl Controller {
         let places = self.config.profile.clone();
         let (dir, events) = (self.config.data_dir.clone(), self.events.clone());
         let (keyring, clock) = (self.config.keyring.clone(), self.config.clock.clone());
-        tokio::spawn(async move {
-            let opened = async {
-                let profile = tokio::task::spawn_blocking(move || places.find())
-                    .await
-                    .unwrap_or(Err(FindError::Missing))
-                    .map_err(|error| told("profile", error.code(), &error))?;
-                let workstation = Workstation::open(&dir, &profile, keyring, clock)
-                    .await
-                    .map_err(|error| told("open", error.code(), &error))?;
-                Ok(Opened {
-                    profile,
-                    workstation,
-                })
+        self.beside(async move {
+            let profile = tokio::task::spawn_blocking(move || places.find())
+                .await
+                .unwrap_or(Err(FindError::Missing))
+                .map_err(|error| told("profile", error.code(), &error));
+            let opened = match profile {
+                Ok(profile) => Opened {
+                    workstation: Workstation::open(&dir, &profile, keyring, clock)
+                        .await
+                        .map_err(|error| told("open", error.code(), &error)),
+                    profile: Some(profile),
+                },
+                Err(error) => Opened {
+                    profile: None,
+                    workstation: Err(error),
+                },
             };
             // The controller may have ended meanwhile.
-            let _ = events.send(Event::Opened(opened.await)).await;
+            let _ = events.send(Event::Opened(Box::new(opened))).await;
         });
     }
 
-    pub(super) async fn opened(&mut self, result: Result<Opened, AppError>) {
-        match result {
-            Ok(Opened {
-                profile,
-                workstation,
-            }) => {
-                self.profile = Some(profile);
+    pub(super) async fn opened(&mut self, opened: Opened) {
+        self.profile = opened.profile;
+        match opened.workstation {
+            Ok(workstation) => {
                 self.syncer = Some(Syncer::start(
                     workstation.clone(),
                     self.config.clock.clone(),

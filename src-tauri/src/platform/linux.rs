@@ -49,6 +49,19 @@ pub(crate) fn end_web_process(webview: &tauri::webview::PlatformWebview) {
     webview.inner().terminate_web_process();
 }
 
+/// Ends when the system asks this process to end (logging out, shutting down, Ctrl+C).
+pub(crate) async fn asked_to_end() -> std::io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut terminate, mut interrupt) = (
+        signal(SignalKind::terminate())?,
+        signal(SignalKind::interrupt())?,
+    );
+    tokio::select! {
+        _ = terminate.recv() => Ok(()),
+        _ = interrupt.recv() => Ok(()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

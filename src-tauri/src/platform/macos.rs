@@ -18,3 +18,16 @@ pub(super) fn downloads_dir() -> Option<PathBuf> {
 
 /// WKWebView has no public way to end its process; the reload alone drops the page.
 pub(crate) fn end_web_process(_webview: &tauri::webview::PlatformWebview) {}
+
+/// Ends when the system asks this process to end (logging out, shutting down, Ctrl+C).
+pub(crate) async fn asked_to_end() -> std::io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut terminate, mut interrupt) = (
+        signal(SignalKind::terminate())?,
+        signal(SignalKind::interrupt())?,
+    );
+    tokio::select! {
+        _ = terminate.recv() => Ok(()),
+        _ = interrupt.recv() => Ok(()),
+    }
+}

@@ -20,3 +20,8 @@ pub(super) fn downloads_dir() -> Option<PathBuf> {
 
 /// WebView2 has no way to end only its renderer; the reload alone drops the page.
 pub(crate) fn end_web_process(_webview: &tauri::webview::PlatformWebview) {}
+
+/// Ends at Ctrl+C; when the session ends, the window is closed first.
+pub(crate) async fn asked_to_end() -> std::io::Result<()> {
+    tokio::signal::ctrl_c().await
+}
