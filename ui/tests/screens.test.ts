@@ -79,6 +79,20 @@ describe('agreement', () => {
     });
   });
 
+  it('finds words in both languages and moves among them', async () => {
+    open(first);
+    await screen.findByTestId('agreement-kk');
+    const field = screen.getByTestId('find');
+    await fireEvent.input(field, { target: { value: 'title' } });
+    await screen.findByText('1 / 2');
+    await fireEvent.keyDown(field, { code: 'F3' });
+    await screen.findByText('2 / 2');
+    await fireEvent.keyDown(field, { code: 'F3' });
+    await screen.findByText('1 / 2');
+    await fireEvent.keyDown(field, { code: 'F3', shiftKey: true });
+    await screen.findByText('2 / 2');
+  });
+
   it('asks once before a refusal is recorded', async () => {
     open(first);
     await fireEvent.click(await screen.findByTestId('decline'));
