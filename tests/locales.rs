@@ -67,6 +67,8 @@ fn flatten(prefix: &str, value: &Value, into: &mut BTreeMap<String, String>) {
                 flatten(&key, value, into);
             }
         }
+        // `_version` is for the library that reads the file.
+        _ if prefix == "_version" => {}
         Value::String(text) => {
             assert!(
                 into.insert(prefix.to_owned(), text.clone()).is_none(),

@@ -138,7 +138,7 @@ enum Event {
     Request(Request),
     Opened(Box<start::Opened>),
     Synced(sync::Outcome),
-    Unlocked(session::UnlockDone),
+    Unlocked(Box<session::UnlockDone>),
     Refreshed(session::RefreshDone),
     Close(oneshot::Sender<()>),
 }
@@ -301,7 +301,7 @@ impl Controller {
             Event::Request(request) => self.request(request).await,
             Event::Opened(opened) => self.opened(*opened).await,
             Event::Synced(outcome) => self.synced(outcome).await,
-            Event::Unlocked(done) => self.unlocked(done).await,
+            Event::Unlocked(done) => self.unlocked(*done).await,
             Event::Refreshed(done) => self.refreshed(done).await,
             Event::Close(_) => {}
         }

@@ -163,15 +163,14 @@ impl Controller {
         self.beside(async move {
             let person_id = session.person_id().to_owned();
             let result = open(&workstation, &session, online).await;
+            let done = UnlockDone {
+                person_id,
+                opening,
+                result,
+                reply,
+            };
             // The controller may have ended meanwhile.
-            let _ = events
-                .send(Event::Unlocked(UnlockDone {
-                    person_id,
-                    opening,
-                    result,
-                    reply,
-                }))
-                .await;
+            let _ = events.send(Event::Unlocked(Box::new(done))).await;
         });
     }
 
