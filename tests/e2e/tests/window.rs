@@ -44,6 +44,9 @@ async fn first_launch_leads_to_an_unlocked_donor_card() -> Result {
         u64::from(infoblood_e2e::world::DONORS)
     );
     assert_eq!(world.server.tree_size().await?, before + REGISTRATION);
+    // Each search leaves an audit event: one look must not search again and again.
+    let waiting = evidence::files(&world.data_dir.join("outbox"))?.len();
+    assert!(waiting < 50, "{waiting} sealed items after one tour");
     window.close().await?;
 
     // The next launch asks for a passphrase only, and needs no server.
