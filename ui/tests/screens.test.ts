@@ -136,6 +136,7 @@ describe('return', () => {
     await fireEvent.click(screen.getByTestId('sign-in'));
     const error = await screen.findByTestId('error');
     expect(error.getAttribute('data-code')).toBe('passphrase-wait');
+    expect(document.activeElement).toBe(screen.getByTestId('passphrase'));
   });
 });
 
