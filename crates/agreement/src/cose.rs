@@ -25,6 +25,7 @@ pub mod content_type {
     pub const SIGNED_TIME: &str = "application/vnd.infoblood.signed-time+cbor";
     pub const DOCUMENT: &str = "application/vnd.infoblood.document+cbor";
     pub const AUDIT_EVENT: &str = "application/vnd.infoblood.audit-event+cbor";
+    pub const CHECKPOINT: &str = "application/vnd.infoblood.checkpoint+cbor";
 }
 
 /// Why a message is refused.

@@ -5,6 +5,7 @@
 
 // Messages, their log and the document.
 pub mod cbor;
+pub mod checkpoint;
 pub mod cose;
 pub mod document;
 pub mod enrolment_code;

@@ -6,8 +6,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
-use infoblood_agreement::cbor::{self, Value};
-use infoblood_agreement::cose::{self, Header};
+use infoblood_agreement::checkpoint::Checkpoint;
 use serde_json::json;
 
 use super::App;
@@ -16,21 +15,16 @@ use crate::clock::rfc3339;
 use crate::storage::Database;
 use crate::tree;
 
-/// Payload {1: tree size, 2: root, 3: time}.
-const CONTENT_TYPE: &str = "application/vnd.infoblood.checkpoint+cbor";
-
 pub(super) async fn get<D: Database>(State(app): State<Arc<App<D>>>) -> Result<Response, Json> {
     let context = &app.context;
     let (size, root) = tree::root(&mut context.database.read().await?).await?;
     let now = context.now();
-    let payload = cbor::encode(&Value::map([
-        (1, size.into()),
-        (2, root.into()),
-        (3, now.into()),
-    ]));
-    let sub = format!("urn:infoblood:checkpoint:{size}");
-    let header = Header::new(CONTENT_TYPE, &context.keys.log, &context.issuer, &sub, now);
-    let signed = cose::sign(&header, &payload, &context.keys.log);
+    let checkpoint = Checkpoint {
+        tree_size: size,
+        root,
+        time: now,
+    };
+    let signed = checkpoint.sign(&context.issuer, &context.keys.log);
     Ok(axum::Json(json!({
         "tree_size": size,
         "root": hex::encode(root),
