@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { findIn, fold } from '../src/screens/agreement';
+import { findIn, fold } from '../src/screens/agreement/find';
 
 // Escapes, so that the Latin letter is told from the Cyrillic one.
 const cyrillicI = '\u0456';
