@@ -26,6 +26,7 @@ pub mod content_type {
     pub const DOCUMENT: &str = "application/vnd.infoblood.document+cbor";
     pub const AUDIT_EVENT: &str = "application/vnd.infoblood.audit-event+cbor";
     pub const CHECKPOINT: &str = "application/vnd.infoblood.checkpoint+cbor";
+    pub const COURIER_CHUNK: &str = "application/vnd.infoblood.courier-chunk+cbor";
 }
 
 /// Why a message is refused.

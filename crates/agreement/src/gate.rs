@@ -5,6 +5,7 @@ use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
 use crate::cbor::{self, Limits, Value};
+use crate::courier::ShareKey;
 use crate::grant::{Expected, GrantError, Role, VerifiedGrant};
 use crate::receipt::VerifiedReceipt;
 use crate::statement::{Acceptance, Decision, Verified, person_of};
@@ -157,6 +158,7 @@ pub fn open(
         role: grant.role,
         offline_until,
         dek,
+        courier: ShareKey::derive(&share, grant.epoch),
         new_dek,
     })
 }
@@ -222,6 +224,7 @@ fn check_time(inputs: &Inputs<'_>, now: i64) -> Result<i64, GateError> {
 ///     role: infoblood_agreement::grant::Role::Clinician,
 ///     offline_until: i64::MAX,
 ///     dek: zeroize::Zeroizing::new([0; 32]),
+///     courier: infoblood_agreement::courier::ShareKey::derive(&[0; 32], 1),
 ///     new_dek: None,
 /// };
 /// ```
@@ -247,6 +250,7 @@ pub struct Unlocked {
     role: Role,
     offline_until: i64,
     dek: Zeroizing<[u8; 32]>,
+    courier: ShareKey,
     new_dek: Option<WrappedDek>,
 }
 
@@ -284,6 +288,11 @@ impl Unlocked {
     /// The raw SQLCipher key of `patients.db`.
     pub fn database_key(&self) -> &[u8; 32] {
         &self.dek
+    }
+
+    /// Opens the patient data of a courier's answer.
+    pub const fn courier_key(&self) -> &ShareKey {
+        &self.courier
     }
 
     /// The wrapped database key, if it was created just now: store it before the database is created.

@@ -17,6 +17,7 @@ pub mod transparent;
 
 // Keys, rights and the gate.
 pub mod audit;
+pub mod courier;
 pub mod gate;
 pub mod grant;
 pub mod key_set;

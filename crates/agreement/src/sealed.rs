@@ -6,7 +6,7 @@
 use hpke::aead::ChaCha20Poly1305;
 use hpke::kdf::HkdfSha256;
 use hpke::kem::X25519HkdfSha256;
-use hpke::{Deserializable, Kem, OpModeR, OpModeS, Serializable};
+use hpke::{Deserializable, Kem, OpModeR, OpModeS, PskBundle, Serializable};
 use rand_core::CryptoRng;
 use sha2::{Digest, Sha256};
 use x25519_dalek::{PublicKey as X25519Public, StaticSecret};
@@ -184,6 +184,13 @@ pub fn is_weak_x25519(key: &[u8; 32]) -> bool {
         .was_contributory()
 }
 
+/// A secret that both sides have besides the recipient's key (HPKE mode PSK); it is named by its purpose.
+#[derive(Clone, Copy)]
+pub(crate) struct Shared<'a> {
+    pub(crate) secret: &'a [u8; 32],
+    pub(crate) name: &'a [u8],
+}
+
 /// Seals `plaintext` to the X25519 key `to`; returns (enc, ciphertext with its tag).
 pub(crate) fn hpke_seal(
     info: &[u8],
@@ -191,17 +198,32 @@ pub(crate) fn hpke_seal(
     to: &[u8; 32],
     rng: &mut impl CryptoRng,
 ) -> Result<([u8; 32], Vec<u8>), SealedError> {
-    let key =
-        <X25519HkdfSha256 as Kem>::PublicKey::from_bytes(to).map_err(|_| SealedError::WeakKey)?;
+    hpke_seal_shared(info, plaintext, to, None, rng)
+}
+
+/// [`hpke_seal`], also under a shared secret if one is given.
+pub(crate) fn hpke_seal_shared(
+    info: &[u8],
+    plaintext: &[u8],
+    to: &[u8; 32],
+    shared: Option<Shared<'_>>,
+    rng: &mut impl CryptoRng,
+) -> Result<([u8; 32], Vec<u8>), SealedError> {
+    let weak = |_| SealedError::WeakKey;
+    let key = <X25519HkdfSha256 as Kem>::PublicKey::from_bytes(to).map_err(weak)?;
     if is_weak_x25519(to) {
         return Err(SealedError::WeakKey);
     }
+    let mode = match shared {
+        Some(shared) => OpModeS::Psk(bundle(shared)?),
+        None => OpModeS::Base,
+    };
     let (enc, ciphertext) = hpke::single_shot_seal_with_rng::<
         ChaCha20Poly1305,
         HkdfSha256,
         X25519HkdfSha256,
-    >(&OpModeS::Base, &key, info, plaintext, &[], rng)
-    .map_err(|_| SealedError::WeakKey)?;
+    >(&mode, &key, info, plaintext, &[], rng)
+    .map_err(weak)?;
     let mut out = [0; 32];
     out.copy_from_slice(&enc.to_bytes());
     Ok((out, ciphertext))
@@ -214,11 +236,26 @@ pub(crate) fn hpke_open(
     ciphertext: &[u8],
     key: &StaticSecret,
 ) -> Result<Zeroizing<Vec<u8>>, SealedError> {
+    hpke_open_shared(info, enc, ciphertext, key, None)
+}
+
+/// Opens what [`hpke_seal_shared`] made.
+pub(crate) fn hpke_open_shared(
+    info: &[u8],
+    enc: &[u8; 32],
+    ciphertext: &[u8],
+    key: &StaticSecret,
+    shared: Option<Shared<'_>>,
+) -> Result<Zeroizing<Vec<u8>>, SealedError> {
     let open = |_| SealedError::Open;
     let secret = <X25519HkdfSha256 as Kem>::PrivateKey::from_bytes(key.as_bytes()).map_err(open)?;
     let enc = <X25519HkdfSha256 as Kem>::EncappedKey::from_bytes(enc).map_err(open)?;
+    let mode = match shared {
+        Some(shared) => OpModeR::Psk(bundle(shared)?),
+        None => OpModeR::Base,
+    };
     hpke::single_shot_open::<ChaCha20Poly1305, HkdfSha256, X25519HkdfSha256>(
-        &OpModeR::Base,
+        &mode,
         &secret,
         &enc,
         info,
@@ -227,6 +264,10 @@ pub(crate) fn hpke_open(
     )
     .map(Zeroizing::new)
     .map_err(open)
+}
+
+fn bundle(shared: Shared<'_>) -> Result<PskBundle<'_>, SealedError> {
+    PskBundle::new(shared.secret, shared.name).map_err(|_| SealedError::Open)
 }
 
 #[cfg(test)]

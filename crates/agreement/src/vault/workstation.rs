@@ -101,6 +101,11 @@ impl WorkstationKeys {
         X25519Public::from(&self.device_x25519).to_bytes()
     }
 
+    /// The device's X25519 secret: answers of the courier are sealed to it.
+    pub(crate) const fn device_x25519(&self) -> &StaticSecret {
+        &self.device_x25519
+    }
+
     /// The highest signed server time seen (Unix seconds); 0 before the first.
     pub const fn time_floor(&self) -> i64 {
         self.time_floor
