@@ -91,6 +91,10 @@ describe('agreement', () => {
     await screen.findByText('1 / 2');
     await fireEvent.keyDown(field, { code: 'F3', shiftKey: true });
     await screen.findByText('2 / 2');
+    await fireEvent.click(screen.getByTitle('F3'));
+    await screen.findByText('1 / 2');
+    await fireEvent.click(screen.getByTitle('Shift F3'));
+    await screen.findByText('2 / 2');
   });
 
   it('asks once before a refusal is recorded', async () => {

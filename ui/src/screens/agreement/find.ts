@@ -28,16 +28,3 @@ export function findIn(root: Node, words: string): Range[] {
   }
   return found;
 }
-
-/** Marks the found words and the current one, where the web view can (CSS Custom Highlight API). */
-export function mark(found: Range[], now: number): void {
-  if (!('highlights' in CSS)) return;
-  CSS.highlights.delete('found');
-  CSS.highlights.delete('found-now');
-  const current = found[now];
-  if (!current) return;
-  CSS.highlights.set('found', new Highlight(...found));
-  const one = new Highlight(current);
-  one.priority = 1;
-  CSS.highlights.set('found-now', one);
-}
