@@ -22,6 +22,7 @@ pub mod gate;
 pub mod grant;
 pub mod key_set;
 pub mod profile;
+pub mod relay;
 pub mod sealed;
 pub mod session;
 pub mod vault;
