@@ -29,6 +29,7 @@ mod outbox;
 mod people;
 mod proof;
 mod random;
+mod receipts;
 mod session;
 mod settings;
 mod sign_in;

@@ -2,21 +2,16 @@
 
 use std::time::Duration;
 
-use infoblood_agreement::{
-    cbor::Limits,
-    sealed::Kind,
-    statement::{leaf_hash, peek},
-};
+use infoblood_agreement::sealed::Kind;
 use jiff::Timestamp;
 use sqlx::{Connection as _, FromRow};
 
 use crate::{
     Workstation, backoff,
     database::DatabaseError,
-    enrol::checkpoint_bytes,
     error::StoreError,
-    proof::verify_receipt,
-    random, settings,
+    random,
+    receipts::Kept,
     transport::{ItemState, SealedLine, TransportError},
 };
 
@@ -143,10 +138,16 @@ impl Workstation {
         };
         note_connection(outcome, &answer);
         match answer {
-            Ok(receipt) => {
-                self.keep_receipt(item, kind, &statement, &receipt, outcome)
-                    .await
-            }
+            Ok(receipt) => Ok(match self.keep_receipt(&item.id, &receipt).await? {
+                Kept::Verified { decided } => {
+                    outcome.registered.extend(decided);
+                    Verdict::Done
+                }
+                Kept::Refused | Kept::Unknown => Verdict::Later {
+                    code: "receipt-invalid".into(),
+                    retry_after: None,
+                },
+            }),
             Err(error) => {
                 let code = error.code().to_owned();
                 tracing::info!(kind = kind.as_str(), code, "an item was not registered");
@@ -160,61 +161,6 @@ impl Workstation {
                 }
             }
         }
-    }
-
-    async fn keep_receipt(
-        &self,
-        item: &Item,
-        kind: Kind,
-        statement: &[u8],
-        receipt: &[u8],
-        outcome: &mut SyncOutcome,
-    ) -> Result<Verdict, StoreError> {
-        let leaf = leaf_hash(statement, &Limits::DEFAULT).map_err(StoreError::sign)?;
-        let sub = peek(statement, &Limits::DEFAULT)
-            .map_err(StoreError::sign)?
-            .sub;
-        let verified = match verify_receipt(&self.key_set(), receipt, &leaf, &sub) {
-            Ok(verified) => verified,
-            Err(error) => {
-                tracing::warn!(%error, "a receipt was refused");
-                return Ok(Verdict::Later {
-                    code: "receipt-invalid".into(),
-                    retry_after: None,
-                });
-            }
-        };
-        let mut store = self.store().await;
-        let mut transaction = store.begin().await?;
-        sqlx::query(
-            "UPDATE statement SET receipt = ?, verified_at = ?, registered_at = ?, tree_size = ?, leaf_index = ? WHERE item_id = ?",
-        )
-        .bind(receipt)
-        .bind(self.now().as_second())
-        .bind(verified.registered_at())
-        .bind(verified.tree_size() as i64)
-        .bind(verified.leaf_index() as i64)
-        .bind(&item.id)
-        .execute(&mut *transaction)
-        .await?;
-        sqlx::query("DELETE FROM outbox WHERE id = ?")
-            .bind(&item.id)
-            .execute(&mut *transaction)
-            .await?;
-        let checkpoint = checkpoint_bytes(verified.tree_size(), verified.root());
-        settings::set(&mut transaction, "checkpoint", &checkpoint).await?;
-        if kind == Kind::Acceptance {
-            let person: Option<String> =
-                sqlx::query_scalar("SELECT person_id FROM identity WHERE id = ?")
-                    .bind(item.identity)
-                    .fetch_optional(&mut *transaction)
-                    .await?;
-            outcome.registered.extend(person);
-        }
-        transaction.commit().await?;
-        drop(store);
-        self.0.outbox.remove(&item.id)?;
-        Ok(Verdict::Done)
     }
 
     async fn settle(
