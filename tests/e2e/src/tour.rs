@@ -255,8 +255,8 @@ async fn proof(
     person: &Person,
     out: &Path,
 ) -> Result<Vec<PathBuf>> {
-    window.click_css("nav.nav > button:last-of-type").await?;
-    window.wait("proof-card").await?;
+    window.click("proof-card").await?;
+    window.wait("save-proof").await?;
     window.picture(out, "06-registered").await?;
     window.click("save-proof").await?;
     let files = saved_proofs(world, person).await?;
