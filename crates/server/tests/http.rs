@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod common;
+mod relay;
 
 use common::{ISSUER, T0, World, ndjson, problem, unbase64};
 use infoblood_agreement::cbor::{self, Limits, Value as Cbor};

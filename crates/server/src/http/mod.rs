@@ -10,6 +10,7 @@ mod entries;
 mod grants;
 mod health;
 mod limits;
+mod relay;
 mod render;
 mod scitt_keys;
 mod sessions;
@@ -85,6 +86,10 @@ pub(crate) fn router<D: Database>(app: Arc<App<D>>) -> Router {
             "/v1/changes",
             get(changes::get::<D>).layer(CompressionLayer::new()),
         )
+        .route("/v1/relay", post(relay::post::<D>))
+        .route("/relay", get(relay::page))
+        .route("/relay.js", get(relay::script))
+        .route("/relay.css", get(relay::style))
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz::<D>))
         .fallback(async || Json(Problem::new(404, "not-found", "There is nothing here.")))

@@ -76,6 +76,17 @@ pub async fn entitled<D: Database>(
     tx: &mut D::Tx,
     caller: Caller,
 ) -> Result<Entitled, Problem> {
+    let acceptance = accepted(context, tx, &caller.person, &caller.device).await?;
+    Ok(Entitled { caller, acceptance })
+}
+
+/// The acceptance by which this person may see patient data on this device, which must be approved.
+pub async fn accepted<D: Database>(
+    context: &Context<D>,
+    tx: &mut D::Tx,
+    person: &Person,
+    device: &Device,
+) -> Result<Decision, Problem> {
     let in_force = documents_in_force(tx, context.now()).await?;
     let current = in_force
         .first()
@@ -83,11 +94,7 @@ pub async fn entitled<D: Database>(
     let mut found = None;
     for document in &in_force {
         let decision = tx
-            .latest_decision(
-                &caller.person.person_id,
-                &caller.device.device_id,
-                &document.digest,
-            )
+            .latest_decision(&person.person_id, &device.device_id, &document.digest)
             .await?;
         if let Some(decision) = decision {
             found = Some(decision);
@@ -97,13 +104,13 @@ pub async fn entitled<D: Database>(
     let acceptance = found
         .filter(|decision| decision.accepted)
         .ok_or_else(|| Problem::agreement_required(&current.digest))?;
-    if caller.device.status != DeviceStatus::Approved {
+    if device.status != DeviceStatus::Approved {
         return Err(Problem::forbidden(
             "device-pending",
             "This device waits for an administrator's approval.",
         ));
     }
-    Ok(Entitled { caller, acceptance })
+    Ok(acceptance)
 }
 
 /// The documents whose acceptance counts now, newest first: the newest material one and the editorial ones after it.

@@ -7,7 +7,8 @@ use super::access::{self, Caller};
 use crate::context::{Context, rng};
 use crate::problem::Problem;
 use crate::storage::{
-    Database, DeviceStorage, PeopleStorage, SiteStorage, StorageError, Transaction,
+    Database, Decision, Device, DeviceStorage, PeopleStorage, Person, PersonKey, SiteStorage,
+    StorageError, Transaction,
 };
 
 const DAY: i64 = 24 * 60 * 60;
@@ -27,16 +28,57 @@ pub async fn issue<D: Database>(
         return Err(Problem::agreement_required(&current.digest));
     }
     let entitled = access::entitled(context, &mut tx, caller).await?;
-    let (person, device) = (&entitled.caller.person, &entitled.caller.device);
-
-    let site = tx
-        .site(&device.site)
-        .await?
-        .ok_or(StorageError::Damaged("devices.site"))?;
     let key = tx
         .person_key(&entitled.caller.session.kid)
         .await?
         .ok_or(StorageError::Damaged("sessions.kid"))?;
+    let (person, device) = (&entitled.caller.person, &entitled.caller.device);
+    let grant = seal(context, &mut tx, person, device, &key, &entitled.acceptance).await?;
+    tx.commit().await?;
+    Ok(grant)
+}
+
+/// Issues a grant to an enrolled key under the same rules, without a session: for answers that somebody carries.
+///
+/// Who asks is not known and need not be: the share is sealed to this key, and opens for nobody else. The key must be the
+/// person's newest on its device.
+pub async fn issue_to_key<D: Database>(
+    context: &Context<D>,
+    kid: &[u8; 32],
+) -> Result<Vec<u8>, Problem> {
+    let mut tx = context.database.write().await?;
+    let unknown = || Problem::forbidden("key-unknown", "No enrolment of this key is registered.");
+    let key = tx.person_key(kid).await?.ok_or_else(unknown)?;
+    let person = tx.person(&key.person_id).await?.ok_or_else(unknown)?;
+    let device = tx.device(&key.device_id).await?.ok_or_else(unknown)?;
+    access::refuse_revoked(&person, &device)?;
+    let newest = tx.newest_person_key(&key.person_id, &key.device_id).await?;
+    if newest.is_none_or(|newest| newest.kid != key.kid) {
+        return Err(Problem::forbidden(
+            "key-superseded",
+            "This person enrolled again on this device later.",
+        ));
+    }
+    let acceptance = access::accepted(context, &mut tx, &person, &device).await?;
+    let grant = seal(context, &mut tx, &person, &device, &key, &acceptance).await?;
+    tx.commit().await?;
+    Ok(grant)
+}
+
+/// Signs the grant, its share sealed to `key`. What entitles to it was checked in the same transaction.
+async fn seal<D: Database>(
+    context: &Context<D>,
+    tx: &mut D::Tx,
+    person: &Person,
+    device: &Device,
+    key: &PersonKey,
+    acceptance: &Decision,
+) -> Result<Vec<u8>, Problem> {
+    let now = context.now();
+    let site = tx
+        .site(&device.site)
+        .await?
+        .ok_or(StorageError::Damaged("devices.site"))?;
     let mut rng = rng()?;
     let mut fresh = [0; 32];
     rng.fill_bytes(&mut fresh);
@@ -47,8 +89,8 @@ pub async fn issue<D: Database>(
     let terms = Terms {
         person_id: person.person_id.clone(),
         device_id: device.device_id.clone(),
-        document: entitled.acceptance.document,
-        leaf: entitled.acceptance.leaf,
+        document: acceptance.document,
+        leaf: acceptance.leaf,
         epoch: device.epoch,
         issued_at: now,
         offline_until,
@@ -56,7 +98,7 @@ pub async fn issue<D: Database>(
         site: site.code,
         role: Role::parse(&person.role).ok_or(StorageError::Damaged("people.role"))?,
     };
-    let grant = grant::issue(
+    grant::issue(
         &terms,
         &share,
         &key.exchange_key,
@@ -64,7 +106,5 @@ pub async fn issue<D: Database>(
         &context.keys.grant,
         &mut rng,
     )
-    .map_err(Problem::internal)?;
-    tx.commit().await?;
-    Ok(grant)
+    .map_err(Problem::internal)
 }

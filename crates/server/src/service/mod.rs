@@ -9,4 +9,5 @@ pub mod feed;
 pub mod grants;
 pub mod init;
 pub mod load;
+pub mod relay;
 pub mod sessions;
