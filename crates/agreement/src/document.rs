@@ -13,10 +13,14 @@ use crate::cose::{self, CoseError, Header, content_type};
 use crate::keys::{PublicKey, SigningKey};
 use crate::statement::terms_urn;
 
+mod changes;
 mod structure;
+mod versions;
 
+pub use changes::{ChangeKind, Sides, UnitChange, changes};
 use structure::Structure;
 pub use structure::{Line, Mismatch, Role, Segment, Unit, UnitKind};
+pub use versions::Documents;
 
 /// The document's identifier; there is only one.
 const ID: &str = "terms";
@@ -39,8 +43,20 @@ pub enum DocumentError {
     Subject,
     #[error("the structure is not valid: {0}")]
     Structure(&'static str),
+    #[error("the structure is not valid at unit {unit}: {problem}")]
+    Unit {
+        /// From 1.
+        unit: u32,
+        problem: &'static str,
+    },
     #[error("a text or the structure has another digest")]
     Digest,
+    #[error("no document key of this server signed it")]
+    Signer,
+    #[error("another document has this version")]
+    Version,
+    #[error("the version before it is not known")]
+    Gap,
 }
 
 impl DocumentError {
@@ -51,8 +67,11 @@ impl DocumentError {
             Self::Payload(inner) => inner.code(),
             Self::Value => "document-value",
             Self::Subject => "document-subject",
-            Self::Structure(_) => "document-structure",
+            Self::Structure(_) | Self::Unit { .. } => "document-structure",
             Self::Digest => "document-digest",
+            Self::Signer => "document-signer",
+            Self::Version => "document-version",
+            Self::Gap => "document-gap",
         }
     }
 }

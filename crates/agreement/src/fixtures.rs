@@ -4,6 +4,7 @@ use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
 use x25519_dalek::{PublicKey as X25519Public, StaticSecret};
 
+use crate::document::{Change, Document, Documents};
 use crate::grant::{Role, Terms};
 use crate::key_set::{KeyEntry, KeySet, KeyUse};
 use crate::keys::{PublicKey, SigningKey};
@@ -76,6 +77,37 @@ pub(crate) fn terms() -> Terms {
         site: "ALA-01".into(),
         role: Role::Clinician,
     }
+}
+
+/// A version after the newest: every one says something else.
+pub(crate) fn next_version(documents: &Documents, change: Change, effective_from: i64) -> Document {
+    let newest = documents.newest();
+    let version = newest.meta().version + 1;
+    let kk = newest.kk().replacen("құпия", "аса құпия", 1);
+    let ru = newest
+        .ru()
+        .replacen("конфиденциальн", "строго конфиденциальн", 1);
+    Document::new(
+        version,
+        effective_from,
+        change,
+        &kk,
+        &ru,
+        newest.structure_json(),
+    )
+    .unwrap()
+}
+
+/// The built-in version and these after it, each with its time.
+pub(crate) fn documents(versions: &[(Change, i64)]) -> Documents {
+    let mut documents = Documents::new();
+    for (change, effective_from) in versions {
+        let next = next_version(&documents, *change, *effective_from);
+        let message = next.meta().sign(ISSUER, T0, &document_key());
+        let (kk, ru, json) = (next.kk(), next.ru(), next.structure_json());
+        documents.add(&message, kk, ru, json, &key_set()).unwrap();
+    }
+    documents
 }
 
 /// Compares `fields` (name, hex) with `vectors/<name>.json` byte by byte. With `UPDATE_VECTORS` set it writes the file.

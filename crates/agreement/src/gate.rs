@@ -6,6 +6,7 @@ use zeroize::Zeroizing;
 
 use crate::cbor::{self, Limits, Value};
 use crate::courier::ShareKey;
+use crate::document::Documents;
 use crate::grant::{Expected, GrantError, Role, VerifiedGrant};
 use crate::receipt::VerifiedReceipt;
 use crate::statement::{Acceptance, Decision, Verified, person_of};
@@ -101,18 +102,21 @@ impl WrappedDek {
 
 /// All that the gate needs.
 pub struct Inputs<'a> {
-    /// This person's acceptance from this device.
+    /// This person's acceptance from this device, of a document that counts now.
     pub acceptance: &'a Verified<Acceptance>,
     /// The log's receipt for it.
     pub receipt: &'a VerifiedReceipt,
-    /// The right that follows from it.
+    /// The right to open the cache.
     pub grant: &'a VerifiedGrant,
+    /// The acceptance that the grant names: the same, or another of this person here. Who accepted the next version before its
+    /// date needs no new grant at that date.
+    pub granted_for: &'a Verified<Acceptance>,
     /// The person's keys, opened with the passphrase.
     pub person: &'a PersonKeys,
     /// The keyring's item.
     pub workstation: &'a WorkstationKeys,
-    /// Digest of the current material version of the document.
-    pub document: &'a [u8; 32],
+    /// All documents that are known.
+    pub documents: &'a Documents,
     /// The stored database key; `None` creates one, which [`Unlocked::new_dek`] gives for storing.
     pub wrapped_dek: Option<&'a WrappedDek>,
 }
@@ -125,7 +129,7 @@ pub fn open(
     now: i64,
     rng: &mut impl CryptoRng,
 ) -> Result<Unlocked, GateError> {
-    check(inputs)?;
+    check(inputs, now)?;
     let offline_until = check_time(inputs, now)?;
     let grant = inputs.grant.terms();
 
@@ -157,25 +161,38 @@ pub fn open(
         site: grant.site.clone(),
         role: grant.role,
         offline_until,
+        document: inputs.acceptance.payload().document_sha256,
         dek,
         courier: ShareKey::derive(&share, grant.epoch),
         new_dek,
     })
 }
 
+/// The time by which documents come into force: the local one, but never before a signed one.
+fn document_time(inputs: &Inputs<'_>, now: i64) -> i64 {
+    now.max(inputs.workstation.time_floor())
+        .max(inputs.grant.terms().issued_at)
+}
+
 /// Person, device, document, statement, server and epoch are one and the same everywhere.
-fn check(inputs: &Inputs<'_>) -> Result<(), GateError> {
+fn check(inputs: &Inputs<'_>, now: i64) -> Result<(), GateError> {
     let acceptance = inputs.acceptance;
-    let claims = acceptance.payload();
     let device_id = inputs.workstation.device_id();
-    if claims.decision != Decision::Accepted
-        || claims.document_sha256 != *inputs.document
-        || claims.device_id != device_id
+    let at = document_time(inputs, now);
+    if !inputs
+        .documents
+        .counts(&acceptance.payload().document_sha256, at)
     {
         return Err(GateError::AgreementRequired);
     }
-    if *acceptance.kid() != inputs.person.public().kid() {
-        return Err(GateError::Person);
+    for accepted in [acceptance, inputs.granted_for] {
+        let claims = accepted.payload();
+        if claims.decision != Decision::Accepted || claims.device_id != device_id {
+            return Err(GateError::AgreementRequired);
+        }
+        if *accepted.kid() != inputs.person.public().kid() || accepted.iss() != acceptance.iss() {
+            return Err(GateError::Person);
+        }
     }
     let person_id = person_of(acceptance.iss()).ok_or(GateError::Person)?;
     let receipt = inputs.receipt;
@@ -187,8 +204,8 @@ fn check(inputs: &Inputs<'_>) -> Result<(), GateError> {
         .matches(&Expected {
             person_id,
             device_id: &device_id,
-            document: inputs.document,
-            leaf: acceptance.leaf(),
+            document: &inputs.granted_for.payload().document_sha256,
+            leaf: inputs.granted_for.leaf(),
         })
         .map_err(GateError::Grant)?;
     let epoch = inputs.grant.terms().epoch;
@@ -223,6 +240,7 @@ fn check_time(inputs: &Inputs<'_>, now: i64) -> Result<i64, GateError> {
 ///     site: String::new(),
 ///     role: infoblood_agreement::grant::Role::Clinician,
 ///     offline_until: i64::MAX,
+///     document: [0; 32],
 ///     dek: zeroize::Zeroizing::new([0; 32]),
 ///     courier: infoblood_agreement::courier::ShareKey::derive(&[0; 32], 1),
 ///     new_dek: None,
@@ -249,6 +267,7 @@ pub struct Unlocked {
     site: String,
     role: Role,
     offline_until: i64,
+    document: [u8; 32],
     dek: Zeroizing<[u8; 32]>,
     courier: ShareKey,
     new_dek: Option<WrappedDek>,
@@ -283,6 +302,11 @@ impl Unlocked {
     /// Whether the lease still runs at `now` (Unix seconds).
     pub const fn is_current(&self, now: i64) -> bool {
         now <= self.offline_until
+    }
+
+    /// Digest of the document whose acceptance opened it.
+    pub const fn document(&self) -> &[u8; 32] {
+        &self.document
     }
 
     /// The raw SQLCipher key of `patients.db`.

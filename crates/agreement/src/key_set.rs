@@ -3,7 +3,8 @@
 //! Payload {1: [{1: key (32), 2: use, 3: from, 4: to or null, 5: kid (32)}], 2: version, 3: issuer}.
 
 use crate::cbor::{self, CborError, Fields, Limits, Value};
-use crate::cose::{self, CoseError, Header, content_type};
+use crate::cose::{self, CoseError, Header, Sign1, content_type};
+use crate::document::{self, DocumentError, SignedMeta};
 use crate::keys::{KeyError, Kid, PublicKey, SigningKey, kid, kid_x25519};
 use crate::log::Hash;
 use crate::receipt::{Receipt, ReceiptError, VerifiedReceipt};
@@ -273,6 +274,21 @@ impl KeySet {
             return Err(ReceiptError::UnknownKey);
         }
         Ok(verified)
+    }
+
+    /// Verifies what this server signed about a document, with a document key that was valid then.
+    pub fn verify_document(&self, bytes: &[u8]) -> Result<SignedMeta, DocumentError> {
+        let message = Sign1::parse(bytes, &Limits::DEFAULT)?;
+        let header = message.unverified_header();
+        let key = header
+            .iat
+            .and_then(|at| self.signer(KeyUse::Document, &header.kid, at))
+            .ok_or(DocumentError::Signer)?;
+        let signed = document::verify(bytes, &key, &Limits::DEFAULT)?;
+        if signed.issuer() != self.issuer {
+            return Err(DocumentError::Signer);
+        }
+        Ok(signed)
     }
 
     /// The X25519 key to seal to at `at` (Unix seconds): the one that became valid last.

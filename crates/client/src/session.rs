@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use infoblood_agreement::{
     audit::Action,
+    document::Documents,
     gate::{self, GateError, Inputs, WrappedDek},
     grant::{Expected, GrantError, VerifiedGrant},
     key_set::{KeySet, KeySetError},
@@ -237,14 +238,15 @@ impl PersonSession {
         let mut rng = random::generator()?;
         let now = workstation.now().as_second();
         let keys = workstation.keys();
-        let document = DocumentFacts::current().sha256;
+        let documents = Documents::new();
         let mut inputs = Inputs {
             acceptance: &registered.acceptance,
             receipt: &registered.receipt,
             grant: &grant,
             person: &self.keys,
             workstation: &keys,
-            document: &document,
+            granted_for: &registered.acceptance,
+            documents: &documents,
             wrapped_dek: wrapped.as_ref(),
         };
         let unlocked = match gate::open(&inputs, now, &mut rng) {

@@ -4,6 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use super::DocumentError;
 
+/// Most units of one document: comparing two versions takes the square of it.
+const MAX_UNITS: usize = 1000;
+
 /// What a unit is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -129,17 +132,21 @@ impl Structure {
         if file.format != 1 {
             return Err(DocumentError::Structure("an unknown format"));
         }
+        if file.units.len() > MAX_UNITS {
+            return Err(DocumentError::Structure("more than 1000 units"));
+        }
         let (mut kk, mut ru) = (Text::new(kk)?, Text::new(ru)?);
         let mut units = Vec::with_capacity(file.units.len());
         for (unit, id) in file.units.into_iter().zip(1..) {
+            let at = |problem| DocumentError::Unit { unit: id, problem };
             if unit.id != id {
-                return Err(DocumentError::Structure("unit numbers have a gap"));
+                return Err(at("its number does not follow the one before"));
             }
             units.push(Unit {
                 id,
                 kind: unit.kind,
-                kk: kk.resolve(unit.kk)?,
-                ru: ru.resolve(unit.ru)?,
+                kk: kk.resolve(unit.kk).map_err(at)?,
+                ru: ru.resolve(unit.ru).map_err(at)?,
             });
         }
         kk.end()?;
@@ -198,9 +205,9 @@ impl<'a> Text<'a> {
         })
     }
 
-    fn resolve(&mut self, lines: Vec<FileLine>) -> Result<Vec<Line>, DocumentError> {
+    fn resolve(&mut self, lines: Vec<FileLine>) -> Result<Vec<Line>, &'static str> {
         if lines.is_empty() {
-            return Err(DocumentError::Structure("a unit without a counterpart"));
+            return Err("it has no counterpart in the other language");
         }
         lines
             .into_iter()
@@ -209,7 +216,7 @@ impl<'a> Text<'a> {
                     .left
                     .next()
                     .filter(|(number, _)| *number == line.line)
-                    .ok_or(DocumentError::Structure("a line is skipped or missing"))?;
+                    .ok_or("a line before it belongs to no unit, or its line is not in the text")?;
                 Ok(Line {
                     number,
                     segments: cut(text, &line)?,
@@ -221,12 +228,14 @@ impl<'a> Text<'a> {
     fn end(mut self) -> Result<(), DocumentError> {
         match self.left.next() {
             None => Ok(()),
-            Some(_) => Err(DocumentError::Structure("a line belongs to no unit")),
+            Some(_) => Err(DocumentError::Structure(
+                "a line after the last unit belongs to none",
+            )),
         }
     }
 }
 
-fn cut(text: &str, line: &FileLine) -> Result<Vec<Segment>, DocumentError> {
+fn cut(text: &str, line: &FileLine) -> Result<Vec<Segment>, &'static str> {
     let Some(ranges) = &line.segments else {
         return Ok(vec![Segment {
             role: line.role.unwrap_or(Role::Text),
@@ -242,13 +251,13 @@ fn cut(text: &str, line: &FileLine) -> Result<Vec<Segment>, DocumentError> {
             .take(end.saturating_sub(start))
             .collect();
         if start != at || part.chars().count() != end.saturating_sub(start) || part.is_empty() {
-            return Err(DocumentError::Structure("segments do not cover their line"));
+            return Err("segments do not cover their line");
         }
         at = end;
         segments.push(Segment { role, text: part });
     }
     if line.role.is_some() || characters.next().is_some() {
-        return Err(DocumentError::Structure("segments do not cover their line"));
+        return Err("segments do not cover their line");
     }
     Ok(segments)
 }

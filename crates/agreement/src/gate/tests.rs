@@ -1,6 +1,7 @@
 use super::*;
 use crate::cbor::Limits;
-use crate::fixtures::{DAY, ISSUER, T0, grant_key, key_set, log_key, rng};
+use crate::document::{Change, Document};
+use crate::fixtures::{DAY, ISSUER, T0, documents, grant_key, key_set, log_key, rng};
 use crate::grant::{self, Terms};
 use crate::keys::PublicKey;
 use crate::receipt::{self, Inclusion};
@@ -11,7 +12,6 @@ use crate::statement::{
 };
 
 const PERSON: &str = "00112233445566778899aabbccddeeff";
-const DOCUMENT: [u8; 32] = [0xd0; 32];
 const SHARE: [u8; 32] = [0x5e; 32];
 
 /// Everything that lies on a workstation after one person was registered.
@@ -21,7 +21,9 @@ struct Scene {
     acceptance: Verified<Acceptance>,
     receipt: VerifiedReceipt,
     grant: VerifiedGrant,
-    document: [u8; 32],
+    /// Another acceptance that the grant names.
+    granted_for: Option<Verified<Acceptance>>,
+    documents: Documents,
     wrapped: Option<WrappedDek>,
 }
 
@@ -43,7 +45,8 @@ impl Scene {
             acceptance,
             receipt,
             grant,
-            document: DOCUMENT,
+            granted_for: None,
+            documents: Documents::new(),
             wrapped: None,
         }
     }
@@ -55,7 +58,8 @@ impl Scene {
             grant: &self.grant,
             person: &self.person,
             workstation: &self.workstation,
-            document: &self.document,
+            granted_for: self.granted_for.as_ref().unwrap_or(&self.acceptance),
+            documents: &self.documents,
             wrapped_dek: self.wrapped.as_ref(),
         };
         open(&inputs, now, &mut rng(9))
@@ -79,16 +83,15 @@ fn accept(
     decision: Decision,
 ) -> Verified<Acceptance> {
     let device_id = workstation.device_id();
-    let bytes = sign_acceptance(
-        &claims(&device_id, decision),
-        person_id,
-        T0,
-        person.signing(),
-    );
+    sign(person, person_id, &claims(&device_id, decision))
+}
+
+fn sign(person: &PersonKeys, person_id: &str, claims: &Acceptance) -> Verified<Acceptance> {
+    let bytes = sign_acceptance(claims, person_id, T0, person.signing());
     let signer = Signer {
         key: &person.public(),
         person_id,
-        device_id: &device_id,
+        device_id: &claims.device_id,
     };
     verify_acceptance(&bytes, &signer, &Limits::DEFAULT).unwrap()
 }
@@ -98,7 +101,7 @@ fn claims(device_id: &str, decision: Decision) -> Acceptance {
         decision,
         device_id: device_id.into(),
         site: "ALA-01".into(),
-        document_sha256: DOCUMENT,
+        document_sha256: *Document::builtin().digest(),
         document_version: 1,
         languages_shown: vec![Language::Kk],
         evidence: Evidence {
@@ -122,7 +125,7 @@ fn receipt_for(acceptance: &Verified<Acceptance>, issuer: &str) -> VerifiedRecei
         path: Vec::new(),
     };
     let leaf = acceptance.leaf();
-    let sub = terms_urn(1);
+    let sub = terms_urn(acceptance.payload().document_version);
     let bytes = receipt::issue(leaf, &inclusion, issuer, &sub, T0, &log_key()).unwrap();
     let key = PublicKey::of(&log_key());
     receipt::verify(&bytes, leaf, &sub, &key, &Limits::DEFAULT).unwrap()
@@ -131,6 +134,7 @@ fn receipt_for(acceptance: &Verified<Acceptance>, issuer: &str) -> VerifiedRecei
 fn terms(workstation: &WorkstationKeys, acceptance: &Verified<Acceptance>) -> Terms {
     Terms {
         device_id: workstation.device_id(),
+        document: acceptance.payload().document_sha256,
         leaf: *acceptance.leaf(),
         ..crate::fixtures::terms()
     }
@@ -198,7 +202,7 @@ fn a_colleague_finds_the_same_key_with_an_own_grant() {
 #[test]
 fn without_an_acceptance_of_this_document_here_it_stays_closed() {
     let mut scene = Scene::new();
-    scene.document = [0xd1; 32];
+    scene.documents = documents(&[(Change::Material, T0)]);
     assert_eq!(scene.refused(), GateError::AgreementRequired);
     assert_eq!(scene.refused().code(), "agreement-required");
 
@@ -217,6 +221,122 @@ fn without_an_acceptance_of_this_document_here_it_stays_closed() {
     let public = PublicKey::of(device);
     refusal.acceptance = verify_device_refusal(&bytes, &public, &Limits::DEFAULT).unwrap();
     assert_eq!(refusal.refused(), GateError::AgreementRequired);
+}
+
+/// The person's acceptance of a later version, as `change` makes it.
+fn accept_version(
+    scene: &Scene,
+    version: u64,
+    change: impl FnOnce(&mut Acceptance),
+) -> Verified<Acceptance> {
+    let document = scene.documents.get(version).unwrap();
+    let mut claims = Acceptance {
+        document_sha256: *document.digest(),
+        document_version: version,
+        sequence: version,
+        ..claims(&scene.workstation.device_id(), Decision::Accepted)
+    };
+    change(&mut claims);
+    sign(&scene.person, PERSON, &claims)
+}
+
+fn code_at(scene: &Scene, now: i64) -> &'static str {
+    scene
+        .open_at(now)
+        .err()
+        .map_or("open", |error| error.code())
+}
+
+#[test]
+fn a_material_version_closes_at_its_date_until_it_is_accepted() {
+    let mut scene = Scene::new();
+    let date = T0 + 5 * DAY;
+    scene.documents = documents(&[(Change::Material, date)]);
+    assert_eq!(code_at(&scene, date - 1), "open");
+    assert_eq!(code_at(&scene, date), "agreement-required");
+    assert_eq!(
+        scene.open_at(date - 1).unwrap().document(),
+        Document::builtin().digest()
+    );
+    // A clock set back behind a signed time past the date does not help.
+    let bytes = SignedTime::issue(ISSUER, &[1; 16], date, &grant_key());
+    let time = SignedTime::verify(&bytes, &key_set(), &[1; 16]).unwrap();
+    scene.workstation.raise_time_floor(&time);
+    assert_eq!(
+        code_at(&scene, date - CLOCK_TOLERANCE),
+        "agreement-required"
+    );
+
+    let second = accept_version(&scene, 2, |_| ());
+    scene.receipt = receipt_for(&second, ISSUER);
+    scene.acceptance = second;
+    scene.regrant(|_| ());
+    assert_eq!(code_at(&scene, date), "open");
+    assert_eq!(
+        scene.open_at(date).unwrap().document(),
+        scene.documents.get(2).unwrap().digest()
+    );
+
+    // Declined, it stays closed.
+    scene.acceptance = accept_version(&scene, 2, |claims| claims.decision = Decision::Declined);
+    scene.receipt = receipt_for(&scene.acceptance, ISSUER);
+    assert_eq!(code_at(&scene, date), "agreement-required");
+}
+
+#[test]
+fn an_editorial_version_asks_for_nothing_and_may_be_accepted() {
+    let mut scene = Scene::new();
+    scene.documents = documents(&[
+        (Change::Editorial, T0 + DAY),
+        (Change::Editorial, T0 + 2 * DAY),
+    ]);
+    assert_eq!(code_at(&scene, T0 + 3 * DAY), "open");
+    let third = accept_version(&scene, 3, |_| ());
+    scene.granted_for = Some(std::mem::replace(&mut scene.acceptance, third));
+    scene.receipt = receipt_for(&scene.acceptance, ISSUER);
+    assert_eq!(code_at(&scene, T0 + 3 * DAY), "open");
+    // Not in force yet, it stands for nothing.
+    assert_eq!(code_at(&scene, T0 + DAY), "agreement-required");
+}
+
+#[test]
+fn an_early_acceptance_counts_from_the_date_under_the_grant_of_the_first() {
+    let mut scene = Scene::new();
+    let date = T0 + 5 * DAY;
+    scene.documents = documents(&[(Change::Material, date)]);
+    let second = accept_version(&scene, 2, |_| ());
+    scene.receipt = receipt_for(&second, ISSUER);
+    scene.granted_for = Some(std::mem::replace(&mut scene.acceptance, second));
+    assert_eq!(code_at(&scene, date - 1), "agreement-required");
+    assert_eq!(code_at(&scene, date), "open");
+
+    // The grant is still for one acceptance, of this person on this device.
+    let colleague = PersonKeys::generate(&mut rng(200));
+    scene.granted_for = Some(accept(
+        &scene.workstation,
+        &colleague,
+        PERSON,
+        Decision::Accepted,
+    ));
+    assert_eq!(scene.open_at(date).err().unwrap(), GateError::Person);
+    scene.granted_for = Some(accept_version(&scene, 2, |claims| claims.sequence = 9));
+    assert_eq!(
+        scene.open_at(date).err().unwrap(),
+        GateError::Grant(GrantError::Document)
+    );
+    scene.granted_for = Some(accept_version(&scene, 1, |claims| claims.sequence = 9));
+    assert_eq!(
+        scene.open_at(date).err().unwrap(),
+        GateError::Grant(GrantError::Leaf)
+    );
+    scene.granted_for = Some(accept_version(&scene, 1, |claims| {
+        claims.decision = Decision::Declined;
+    }));
+    assert_eq!(code_at(&scene, date), "agreement-required");
+    scene.granted_for = Some(accept_version(&scene, 1, |claims| {
+        claims.device_id = "f".repeat(32);
+    }));
+    assert_eq!(code_at(&scene, date), "agreement-required");
 }
 
 #[test]
