@@ -1,7 +1,7 @@
 //! `cargo xtask test`: every check and test, the quick ones first, the suites' own result lines last.
 
 use crate::process::{Outcome, cargo, collect, command, root, say, step, target};
-use crate::{setup, tools};
+use crate::{faults, setup, tools};
 
 /// Runs everything; the first failure ends it.
 pub(crate) fn run() -> Outcome {
@@ -26,6 +26,7 @@ pub(crate) fn run() -> Outcome {
         line.starts_with("test result:") || line.contains("... FAILED")
     })?);
     independent_verifier()?;
+    results.extend(faults::short()?);
     let clippy = [
         "clippy",
         "--workspace",

@@ -1,4 +1,4 @@
-//! The developers' commands: `cargo xtask setup | test | demo`.
+//! The developers' commands: `cargo xtask setup | test | demo | faults`.
 //!
 //! This package builds without WebKit and OpenSSL, because it is what installs them.
 //! Exit codes: 0 success, 1 a check or the demo failed, 2 usage, 3 the machine lacks something that needs root or a person.
@@ -9,6 +9,7 @@ use clap::{Parser, Subcommand};
 
 mod check;
 mod demo;
+mod faults;
 mod process;
 mod setup;
 mod tools;
@@ -35,6 +36,8 @@ enum Command {
         #[arg(long)]
         headless: bool,
     },
+    /// Crashes, power cuts, full disks and wrong clocks against the real server and the client's store, within 5 minutes
+    Faults(faults::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -42,6 +45,7 @@ fn main() -> ExitCode {
         Command::Setup => setup::run(setup::For::Demo),
         Command::Test => check::run(),
         Command::Demo { headless } => demo::run(headless),
+        Command::Faults(arguments) => faults::run(&arguments),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

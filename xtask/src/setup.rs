@@ -28,20 +28,21 @@ const NODE: u32 = 20;
 pub(crate) enum For {
     /// Building and running.
     Demo,
-    /// The checks too: two of them come as Python packages.
+    /// The checks too: two of them come as Python packages, and the faults move the clock.
     Test,
 }
 
 /// Installs what is missing and builds the interface.
 pub(crate) fn run(purpose: For) -> Outcome {
-    system_packages(purpose)?;
+    packages(purpose)?;
     node()?;
     let ui = root().join("ui");
     interface_dependencies(&ui)?;
     interface(&ui)
 }
 
-fn system_packages(purpose: For) -> Outcome {
+/// The operating system's packages alone.
+pub(crate) fn packages(purpose: For) -> Outcome {
     if !succeeds("dpkg-query", &["--version"]) {
         say(
             "no dpkg-query: this is not Debian or Ubuntu; its counterparts of these packages are needed:",
@@ -56,6 +57,9 @@ fn system_packages(purpose: For) -> Outcome {
         .collect();
     if purpose == For::Test && !succeeds("python3", &["-c", "import venv, ensurepip"]) {
         missing.extend(["python3", "python3-venv"]);
+    }
+    if purpose == For::Test && !installed("libfaketime") {
+        missing.push("libfaketime");
     }
     if missing.is_empty() {
         return Ok(());

@@ -1,0 +1,226 @@
+//! `cargo xtask faults`: what crashes, power cuts, full disks and wrong clocks do to the real server and to the client's store.
+//!
+//! Every fault has an oracle: what a person was told is present exactly once on both sides, or it is counted as lost or doubled.
+//! A seed plans a run; it is printed with every failure.
+
+use std::io::Write as _;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use clap::{Parser, Subcommand, ValueEnum};
+use tokio::signal::unix::{SignalKind, signal};
+
+mod centre;
+mod chance;
+mod client;
+mod keyring;
+mod kill;
+mod ledger;
+mod machine;
+mod report;
+
+use ledger::Tally;
+
+/// Short for a result whose error is words.
+pub(crate) type Result<T = (), E = infoblood_e2e::Error> = std::result::Result<T, E>;
+
+/// Measures faults.
+#[derive(Parser)]
+#[command(name = "faults")]
+struct Arguments {
+    /// Go on for so many minutes with fresh seeds
+    #[arg(long, value_name = "MINUTES")]
+    long: Option<u64>,
+    /// Only this fault
+    #[arg(long, value_enum)]
+    only: Option<Fault>,
+    /// Run that fault once, with this seed
+    #[arg(long, requires = "only")]
+    seed: Option<u64>,
+    #[command(subcommand)]
+    role: Option<Role>,
+}
+
+#[derive(Subcommand)]
+enum Role {
+    /// A client's process; the faults start it themselves
+    #[command(hide = true)]
+    Client(client::Arguments),
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Fault {
+    /// kill -9 of client and server
+    Kill,
+}
+
+impl Fault {
+    fn words(self) -> &'static str {
+        match self {
+            Self::Kill => "kill -9 of client and server",
+        }
+    }
+
+    fn name(self) -> String {
+        self.to_possible_value()
+            .map_or_else(String::new, |value| value.get_name().to_owned())
+    }
+
+    /// How long its short form goes on with fresh seeds.
+    fn share(self) -> Duration {
+        match self {
+            Self::Kill => Duration::from_secs(45),
+        }
+    }
+
+    async fn once(self, folder: &Path, seed: u64) -> Result<Tally> {
+        match self {
+            Self::Kill => kill::once(folder, seed).await,
+        }
+    }
+}
+
+/// What came of one fault so far.
+struct Line {
+    fault: Fault,
+    tally: Tally,
+}
+
+fn say(line: &str) {
+    let _ = writeln!(std::io::stdout(), "{line}");
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    // An error means that it is installed already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            say(&format!("no runtime: {error}"));
+            return ExitCode::FAILURE;
+        }
+    };
+    match arguments.role {
+        Some(Role::Client(client)) => runtime.block_on(client::run(client)),
+        None => runtime.block_on(interruptible(&arguments)),
+    }
+}
+
+/// Ctrl+C drops the running fault, and with it its processes and mounts.
+async fn interruptible(arguments: &Arguments) -> ExitCode {
+    let (Ok(mut interrupt), Ok(mut terminate)) = (
+        signal(SignalKind::interrupt()),
+        signal(SignalKind::terminate()),
+    ) else {
+        say("no signal handlers");
+        return ExitCode::FAILURE;
+    };
+    tokio::select! {
+        code = measure(arguments) => code,
+        _ = interrupt.recv() => ExitCode::from(130),
+        _ = terminate.recv() => ExitCode::from(143),
+    }
+}
+
+async fn measure(arguments: &Arguments) -> ExitCode {
+    let started = Instant::now();
+    let mut lines: Vec<Line> = match arguments.only {
+        Some(fault) => vec![fault],
+        None => Fault::value_variants().to_vec(),
+    }
+    .into_iter()
+    .map(|fault| Line {
+        fault,
+        tally: Tally::default(),
+    })
+    .collect();
+    let long = arguments
+        .long
+        .map(|minutes| Duration::from_secs(60 * minutes));
+    loop {
+        for line in &mut lines {
+            let share = Instant::now() + line.fault.share();
+            loop {
+                run(line, arguments.seed).await;
+                let is_over = long.is_some_and(|long| started.elapsed() >= long);
+                if arguments.seed.is_some() || is_over || Instant::now() >= share {
+                    break;
+                }
+            }
+        }
+        table(&lines);
+        if long.is_none_or(|long| started.elapsed() >= long) {
+            break;
+        }
+    }
+    say(&format!("{} s", started.elapsed().as_secs()));
+    if lines.iter().all(|line| line.tally.failures.is_empty()) {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+/// One run with a seed of its own; prints the counts so far.
+async fn run(line: &mut Line, seed: Option<u64>) {
+    let fault = line.fault;
+    let seed = seed.unwrap_or_else(fresh_seed);
+    let outcome = match folder() {
+        Ok(folder) => fault.once(folder.path(), seed).await,
+        Err(error) => Err(error.into()),
+    };
+    let tally = outcome.unwrap_or_else(|error| Tally {
+        failures: vec![error.to_string()],
+        ..Tally::default()
+    });
+    for failure in tally.failures.iter().take(20) {
+        say(&format!("FAILED {}: {failure}", fault.name()));
+    }
+    if !tally.failures.is_empty() {
+        let name = fault.name();
+        say(&format!(
+            "  seed {seed}; again: cargo xtask faults --only {name} --seed {seed}"
+        ));
+    }
+    line.tally.add(tally);
+    let tally = &line.tally;
+    say(&format!(
+        "{}: seed {seed}: so far {} runs, {} acknowledged, {} lost, {} doubled",
+        fault.name(),
+        tally.runs,
+        tally.acknowledged,
+        tally.lost,
+        tally.doubled
+    ));
+}
+
+fn folder() -> std::io::Result<tempfile::TempDir> {
+    tempfile::Builder::new()
+        .prefix("infoblood-faults-")
+        .tempdir()
+}
+
+/// From the operating system; printed with everything that it plans.
+fn fresh_seed() -> u64 {
+    getrandom::u64().unwrap_or(1) >> 32
+}
+
+fn table(lines: &[Line]) {
+    say(&format!(
+        "\nfault: {:<34} {:>6} {:>13} {:>6} {:>8} {:>9}",
+        "", "runs", "acknowledged", "lost", "doubled", "failures"
+    ));
+    for Line { fault, tally } in lines {
+        say(&format!(
+            "fault: {:<34} {:>6} {:>13} {:>6} {:>8} {:>9}",
+            fault.words(),
+            tally.runs,
+            tally.acknowledged,
+            tally.lost,
+            tally.doubled,
+            tally.failures.len()
+        ));
+    }
+}

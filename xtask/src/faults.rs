@@ -1,0 +1,58 @@
+//! `cargo xtask faults`: crashes, power cuts, full disks and wrong clocks, measured by the `faults` program of `tests/faults`.
+
+use crate::process::{Outcome, cargo, collect, command, target};
+use crate::setup;
+
+/// What is asked of the `faults` program.
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// Go on for so many minutes with fresh seeds, printing counts
+    #[arg(long, value_name = "MINUTES")]
+    long: Option<u64>,
+    /// Only this fault; the names are printed with every line
+    #[arg(long, value_name = "FAULT")]
+    only: Option<String>,
+    /// Run that fault once with this seed
+    #[arg(long, requires = "only")]
+    seed: Option<u64>,
+}
+
+/// Sets up, builds and measures.
+pub(crate) fn run(arguments: &Arguments) -> Outcome {
+    setup::packages(setup::For::Test)?;
+    // The features of the whole workspace, so that nothing is built twice; without the window, so that it starts soon.
+    let build = [
+        "build",
+        "--workspace",
+        "--bin",
+        "faults",
+        "--bin",
+        "infoblood-server",
+    ];
+    crate::process::step("cargo build", &mut cargo(&build))?;
+    measure(arguments).map(|_| ())
+}
+
+/// The short form, when everything is built; returns the table.
+pub(crate) fn short() -> Outcome<Vec<String>> {
+    measure(&Arguments {
+        long: None,
+        only: None,
+        seed: None,
+    })
+}
+
+fn measure(arguments: &Arguments) -> Outcome<Vec<String>> {
+    let mut faults = command(target().join("debug/faults"), &[]);
+    for (name, value) in [("--long", arguments.long), ("--seed", arguments.seed)] {
+        if let Some(value) = value {
+            faults.arg(name).arg(value.to_string());
+        }
+    }
+    if let Some(only) = &arguments.only {
+        faults.arg("--only").arg(only);
+    }
+    collect("faults", &mut faults, |line| {
+        line.starts_with("fault:") || line.starts_with("FAILED")
+    })
+}
