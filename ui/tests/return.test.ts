@@ -1,0 +1,94 @@
+import { fireEvent, render, screen, waitFor } from '@testing-library/svelte';
+import { beforeEach, describe, expect, it } from 'vitest';
+
+import { answer, asked, reset, state } from './backend';
+import App from '../src/App.svelte';
+import type { PersonRow } from '../src/lib/backend';
+
+const people: PersonRow[] = [
+  {
+    person_id: 'aa',
+    login: 'a.test',
+    name: 'A. Test',
+    registered: true,
+    offline_until: '2099-01-01T00:00:00Z',
+    last_sign_in: '2026-11-22T04:00:00Z',
+  },
+  {
+    person_id: 'bb',
+    login: 'b.test',
+    name: null,
+    registered: false,
+    offline_until: null,
+    last_sign_in: null,
+  },
+  {
+    person_id: 'cc',
+    login: 'c.test',
+    name: 'C. Test',
+    registered: true,
+    offline_until: '2020-01-01T00:00:00Z',
+    last_sign_in: null,
+  },
+];
+
+async function open() {
+  answer('get_state', () => state({ name: 'return', people }, { language: 'ru' }));
+  render(App);
+  return screen.findByTestId('person-select');
+}
+
+const row = (list: HTMLElement, login: string) =>
+  list.querySelector<HTMLElement>(`[data-login="${login}"]`) as HTMLElement;
+const field = () => screen.getByTestId<HTMLInputElement>('passphrase');
+
+beforeEach(reset);
+
+describe('return', () => {
+  it('chooses the first person and says how each one stands', async () => {
+    const list = await open();
+    expect(row(list, 'a.test').getAttribute('aria-checked')).toBe('true');
+    expect(row(list, 'a.test').textContent).toContain('22.11.2026 09:00');
+    expect(row(list, 'b.test').textContent).toContain('ждёт регистрации');
+    expect(row(list, 'c.test').textContent).toContain('доступ истёк');
+  });
+
+  it('signs in whoever was chosen, and keeps no passphrase', async () => {
+    const list = await open();
+    await fireEvent.input(field(), { target: { value: 'words of another person' } });
+    await fireEvent.click(row(list, 'c.test'));
+    expect(field().value).toBe('');
+    await fireEvent.click(screen.getByTestId('sign-in'));
+    expect(asked.some((one) => one.command === 'sign_in')).toBe(false);
+    await fireEvent.input(field(), { target: { value: 'rare words stand here' } });
+    await fireEvent.click(screen.getByTestId('sign-in'));
+    expect(asked.find((one) => one.command === 'sign_in')?.args).toEqual({
+      personId: 'cc',
+      passphrase: 'rare words stand here',
+    });
+    await waitFor(() => expect(field().value).toBe(''));
+  });
+
+  it('waits as long as the shell says', async () => {
+    answer('sign_in', () => {
+      throw { code: 'passphrase-wait', retry_after_seconds: 8 } as unknown as Error;
+    });
+    await open();
+    const signIn = async () => {
+      await fireEvent.input(field(), { target: { value: 'wrong words here' } });
+      await fireEvent.click(screen.getByTestId('sign-in'));
+    };
+    await signIn();
+    const error = await screen.findByTestId('error');
+    expect(error.textContent).toContain('8 с');
+    expect(screen.getByTestId('sign-in').getAttribute('aria-disabled')).toBe('true');
+    await signIn();
+    expect(asked.filter((one) => one.command === 'sign_in')).toHaveLength(1);
+  });
+
+  it('lets a new person begin', async () => {
+    await open();
+    await fireEvent.click(screen.getByText('Меня нет в списке: у меня есть код регистрации'));
+    expect(asked.some((one) => one.command === 'open_agreement')).toBe(true);
+  });
+});
