@@ -1,0 +1,102 @@
+// Every screen in both languages against the rules of WCAG 2 A and AA that need no layout (contrast is a matter of the tokens).
+import { fireEvent, render, screen } from '@testing-library/svelte';
+import axe from 'axe-core';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+
+import { answer, reset, state } from './backend';
+import * as sample from './sample';
+import App from '../src/App.svelte';
+import type { Lang, Screen } from '../src/lib/backend';
+
+async function violations() {
+  const { violations } = await axe.run(document, {
+    runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'],
+    rules: { 'color-contrast': { enabled: false } },
+  });
+  return violations.map((one) => `${one.id}: ${one.nodes.map((node) => node.html).join('\n')}`);
+}
+
+beforeEach(() => {
+  reset();
+  document.title = 'Info Blood';
+  answer('get_agreement', () => sample.agreement);
+  answer('check_code', ({ code }) => ({ ok: false, normalized: code }));
+  answer('check_passphrase', () => ({ score: 1, errors: ['passphrase-weak'] }));
+  answer('search_donors', () => ({ total: 1, rows: [sample.row], next: null }));
+  answer('open_donor', () => sample.card);
+  answer('sign_in', () => {
+    throw { code: 'passphrase-wait', retry_after_seconds: 8 } as unknown as Error;
+  });
+});
+
+afterEach(() => (document.title = ''));
+
+interface Case {
+  name: string;
+  screen: Screen;
+  /** What one does on the screen before it is looked at. */
+  act?: () => Promise<unknown>;
+}
+
+const click = async (id: string) => fireEvent.click(await screen.findByTestId(id));
+const type = async (id: string, value: string) =>
+  fireEvent.input(await screen.findByTestId(id), { target: { value } });
+
+const cases: Case[] = [
+  {
+    name: 'blocked',
+    screen: { name: 'blocked', error: { code: 'profile-missing', retry_after_seconds: null } },
+  },
+  {
+    name: 'agreement',
+    screen: { name: 'agreement', declined: true, has_people: true },
+    act: async () => {
+      await screen.findByTestId('agreement-kk');
+      await type('find', 'a');
+    },
+  },
+  {
+    name: 'declining',
+    screen: { name: 'agreement', declined: false, has_people: false },
+    act: () => click('decline'),
+  },
+  {
+    name: 'identify',
+    screen: sample.identify,
+    act: async () => {
+      await type('enrol-code', '7K3QM-9XT2B-4HW8D-V6RCE-0');
+      await type('passphrase', 'words');
+      await screen.findByTestId('sign');
+    },
+  },
+  { name: 'registering', screen: { name: 'registering', progress: sample.progress } },
+  {
+    name: 'return',
+    screen: { name: 'return', people: sample.people },
+    act: async () => {
+      await type('passphrase', 'wrong words here');
+      await click('sign-in');
+      await screen.findByTestId('error');
+    },
+  },
+  {
+    name: 'donors',
+    screen: sample.unlocked,
+    act: async () => {
+      await click('donor-row');
+      await screen.findByTestId('donor-card');
+    },
+  },
+  { name: 'proof', screen: sample.unlocked, act: () => click('proof-card') },
+];
+
+describe.each<Lang>(['kk', 'ru'])('%s', (language) => {
+  it.each(cases.map((one) => [one.name, one] as const))('%s', async (_name, one) => {
+    const connection = one.name === 'registering' ? 'offline' : 'online';
+    answer('get_state', () => state(one.screen, { language, connection }));
+    render(App);
+    await screen.findByTestId('status-bar');
+    await one.act?.();
+    expect(await violations()).toEqual([]);
+  });
+});

@@ -1,0 +1,127 @@
+// One of each thing the shell tells of.
+import type { AgreementView, DonorCard, DonorRow, PersonRow, Progress, Screen } from '../src/lib/backend';
+
+const document = { version: 1, sha256: 'cd'.repeat(32), effective_from: '2026-01-01T00:00:00Z' };
+
+export const agreement: AgreementView = {
+  facts: document,
+  units: [
+    { id: 1, kind: 'title', kk: ['kk title'], ru: ['ru title'] },
+    { id: 2, kind: 'article', kk: ['kk article'], ru: ['ru article'] },
+    { id: 3, kind: 'point', kk: ['kk one'], ru: ['ru lead', '', '• ru item'] },
+  ],
+  accepted: false,
+};
+
+export const identify: Screen = {
+  name: 'identify',
+  document,
+  evidence: { opened_at: 1, visible_seconds: 432, languages_shown: ['kk', 'ru'], end_reached: ['ru'] },
+};
+
+export const progress: Progress = {
+  stored_at: '2026-11-22T04:00:00Z',
+  sent_at: null,
+  receipt_verified_at: null,
+  unlocked: false,
+  attempts: 3,
+  next_attempt_at: '2026-11-22T04:05:00Z',
+  error: { code: 'server-unreachable', retry_after_seconds: null },
+  login: 'a.test',
+  person_id: 'aa',
+  statement_id: 'ab'.repeat(32),
+  signed_at: '2026-11-22T04:00:00Z',
+  document,
+  needs_passphrase: false,
+};
+
+export const people: PersonRow[] = [
+  {
+    person_id: 'aa',
+    login: 'a.test',
+    name: 'A. Test',
+    registered: true,
+    offline_until: '2099-01-01T00:00:00Z',
+    last_sign_in: '2026-11-22T04:00:00Z',
+  },
+  {
+    person_id: 'bb',
+    login: 'b.test',
+    name: null,
+    registered: false,
+    offline_until: null,
+    last_sign_in: null,
+  },
+];
+
+export const unlocked: Screen = {
+  name: 'unlocked',
+  person: {
+    person_id: 'aa',
+    login: 'a.test',
+    name: 'A. Test',
+    role: 'clinician',
+    offline_until: '2099-01-01T00:00:00Z',
+    receipt: {
+      statement_id: 'ab'.repeat(32),
+      registered_at: '2026-11-22T04:00:00Z',
+      tree_size: 4,
+      leaf_index: 3,
+    },
+  },
+};
+
+export const row: DonorRow = {
+  id: 'd-1',
+  family: 'Family',
+  given: 'Given',
+  patronymic: null,
+  birth_date: '1985-07-15',
+  iin_last4: '0129',
+  blood: { abo: 'A', rh: '-', kell: '-' },
+  deferral: 'permanent',
+  matched: null,
+};
+
+export const card: DonorCard = {
+  id: 'd-1',
+  family: 'Family',
+  given: 'Given',
+  patronymic: null,
+  birth_date: '1985-07-15',
+  sex: 'female',
+  age: 41,
+  iin: '850715400129',
+  iin_valid: false,
+  donor_number: 'D-1',
+  deferrals: [
+    {
+      kind: 'permanent',
+      reason_kk: 'kk reason',
+      reason_ru: 'ru reason',
+      from: '2020-01-01',
+      until: null,
+      days_left: null,
+      by: null,
+      rule: null,
+      verified: false,
+    },
+  ],
+  blood: null,
+  blood_conflict: [
+    { abo: 'A', rh: '-', kell: null },
+    { abo: 'A', rh: '+', kell: null },
+  ],
+  donations: [
+    {
+      date: '2026-01-02',
+      din: 'A12342600001',
+      din_check: 'K',
+      kind: 'whole-blood',
+      volume_ml: 450,
+      status: 'completed',
+    },
+  ],
+  logged_at: '2026-11-22T04:47:00Z',
+  as_of: '2026-11-22T04:41:00Z',
+};
