@@ -10,8 +10,10 @@ use crate::cose::{self, CoseError, Header, Sign1, content_type};
 use crate::keys::{PublicKey, SigningKey, device_id, is_id};
 
 const DEVICE: &str = "urn:infoblood:device:";
-/// Longest reference or reason code in bytes.
-const MAX_TEXT: usize = 256;
+/// Longest reference in bytes.
+const MAX_REFERENCE: usize = 256;
+/// Longest reason in bytes: a code, or the words of a broken glass ([`crate::lease::Reason`]).
+const MAX_REASON: usize = 4 * crate::lease::MAX_REASON_CHARS;
 
 /// Why an audit event is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -43,16 +45,24 @@ pub enum Action {
     SignIn,
     SignInFailed,
     Lock,
+    /// The read-only time was lifted; the reason is the person's own words.
+    BreakGlass,
+    /// The local clock jumped; the reason is `back` or `forward`.
+    ClockJump,
+    PassphraseChanged,
 }
 
 impl Action {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 9] = [
         Self::PatientRead,
         Self::PatientQuery,
         Self::AccessRefused,
         Self::SignIn,
         Self::SignInFailed,
         Self::Lock,
+        Self::BreakGlass,
+        Self::ClockJump,
+        Self::PassphraseChanged,
     ];
 
     /// The name on the wire.
@@ -64,6 +74,9 @@ impl Action {
             Self::SignIn => "sign-in",
             Self::SignInFailed => "sign-in-failed",
             Self::Lock => "lock",
+            Self::BreakGlass => "break-glass",
+            Self::ClockJump => "clock-jump",
+            Self::PassphraseChanged => "passphrase-changed",
         }
     }
 
@@ -114,7 +127,7 @@ pub struct AuditEvent {
     pub outcome: Outcome,
     /// For example `Patient/d-…`; never a name, never an IIN.
     pub reference: Option<String>,
-    /// Stable code of a refusal.
+    /// Stable code of a refusal; for [`Action::BreakGlass`] the person's words.
     pub reason: Option<String>,
 }
 
@@ -203,9 +216,9 @@ impl AuditEvent {
         field(self.sequence > 0, 2)?;
         field((self.sequence == 1) == self.previous.is_none(), 3)?;
         field(self.person_id.as_deref().is_none_or(is_id), 6)?;
-        let short = |text: &Option<String>| text.as_ref().is_none_or(|t| t.len() <= MAX_TEXT);
-        field(short(&self.reference), 8)?;
-        field(short(&self.reason), 9)?;
+        let short = |text: &Option<String>, most| text.as_ref().is_none_or(|t| t.len() <= most);
+        field(short(&self.reference, MAX_REFERENCE), 8)?;
+        field(short(&self.reason, MAX_REASON), 9)?;
         Ok(())
     }
 }

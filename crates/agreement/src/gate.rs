@@ -1,6 +1,8 @@
 //! The gate: the only code that turns a verified acceptance, receipt and grant, a person's keys and the keyring's item
 //! into [`Unlocked`], without which no function reads patient data.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
@@ -8,6 +10,7 @@ use crate::cbor::{self, Limits, Value};
 use crate::courier::ShareKey;
 use crate::document::Documents;
 use crate::grant::{Expected, GrantError, Role, VerifiedGrant};
+use crate::lease::{BreakGlassError, Lease, Mode, Reason, lease_state};
 use crate::receipt::VerifiedReceipt;
 use crate::statement::{Acceptance, Decision, Verified, person_of};
 use crate::vault::{self, PersonKeys, VaultError, WorkstationKeys};
@@ -27,10 +30,10 @@ pub enum GateError {
     Receipt,
     #[error("the grant does not fit")]
     Grant(#[source] GrantError),
-    #[error("the lease ended at {offline_until}")]
+    #[error("the lease and its read-only time ended at {read_only_until}")]
     Expired {
         /// Unix seconds.
-        offline_until: i64,
+        read_only_until: i64,
     },
     #[error("the clock is behind the server's signed time {floor}")]
     ClockBehind {
@@ -130,7 +133,7 @@ pub fn open(
     rng: &mut impl CryptoRng,
 ) -> Result<Unlocked, GateError> {
     check(inputs, now)?;
-    let offline_until = check_time(inputs, now)?;
+    check_time(inputs, now)?;
     let grant = inputs.grant.terms();
 
     let share = inputs
@@ -160,7 +163,9 @@ pub fn open(
         device_id: grant.device_id.clone(),
         site: grant.site.clone(),
         role: grant.role,
-        offline_until,
+        offline_until: grant.offline_until,
+        read_only_until: grant.read_only_until,
+        is_glass_broken: AtomicBool::new(false),
         document: inputs.acceptance.payload().document_sha256,
         dek,
         courier: ShareKey::derive(&share, grant.epoch),
@@ -215,18 +220,18 @@ fn check(inputs: &Inputs<'_>, now: i64) -> Result<(), GateError> {
     Ok(())
 }
 
-/// Returns the end of the lease. A grant is itself a signed server time.
-fn check_time(inputs: &Inputs<'_>, now: i64) -> Result<i64, GateError> {
+/// Not before what the server signed, not after the read-only time. A grant is itself a signed server time.
+fn check_time(inputs: &Inputs<'_>, now: i64) -> Result<(), GateError> {
     let terms = inputs.grant.terms();
     let floor = inputs.workstation.time_floor().max(terms.issued_at);
     if now < floor.saturating_sub(CLOCK_TOLERANCE) {
         return Err(GateError::ClockBehind { floor });
     }
-    let offline_until = terms.offline_until;
-    if now.max(floor) > offline_until {
-        return Err(GateError::Expired { offline_until });
+    let read_only_until = terms.read_only_until;
+    if now.max(floor) > read_only_until {
+        return Err(GateError::Expired { read_only_until });
     }
-    Ok(offline_until)
+    Ok(())
 }
 
 /// The proof that the gate was open: every function that reads patient data takes a reference to one.
@@ -240,6 +245,8 @@ fn check_time(inputs: &Inputs<'_>, now: i64) -> Result<i64, GateError> {
 ///     site: String::new(),
 ///     role: infoblood_agreement::grant::Role::Clinician,
 ///     offline_until: i64::MAX,
+///     read_only_until: i64::MAX,
+///     is_glass_broken: false.into(),
 ///     document: [0; 32],
 ///     dek: zeroize::Zeroizing::new([0; 32]),
 ///     courier: infoblood_agreement::courier::ShareKey::derive(&[0; 32], 1),
@@ -267,6 +274,8 @@ pub struct Unlocked {
     site: String,
     role: Role,
     offline_until: i64,
+    read_only_until: i64,
+    is_glass_broken: AtomicBool,
     document: [u8; 32],
     dek: Zeroizing<[u8; 32]>,
     courier: ShareKey,
@@ -299,9 +308,48 @@ impl Unlocked {
         self.offline_until
     }
 
-    /// Whether the lease still runs at `now` (Unix seconds).
-    pub const fn is_current(&self, now: i64) -> bool {
-        now <= self.offline_until
+    /// The last second of the read-only time after it (Unix seconds).
+    pub const fn read_only_until(&self) -> i64 {
+        self.read_only_until
+    }
+
+    /// How long the lease still runs at `now` (Unix seconds).
+    pub fn lease(&self, now: i64) -> Lease {
+        lease_state(now, self.offline_until, self.read_only_until)
+    }
+
+    /// What may be done at `now` (Unix seconds); `None`: nothing any more.
+    pub fn mode(&self, now: i64) -> Option<Mode> {
+        if now > self.read_only_until {
+            None
+        } else if now <= self.offline_until {
+            Some(Mode::Full)
+        } else if self.is_glass_broken.load(Ordering::Relaxed) {
+            Some(Mode::BreakGlass)
+        } else {
+            Some(Mode::ReadOnly)
+        }
+    }
+
+    /// Whether the restriction of the read-only time may be lifted at `now`, for this reason. `is_allowed`: the site's policy.
+    pub fn may_break_glass(
+        &self,
+        now: i64,
+        is_allowed: bool,
+        reason: &str,
+    ) -> Result<Reason, BreakGlassError> {
+        if !is_allowed {
+            return Err(BreakGlassError::Forbidden);
+        }
+        if self.mode(now) != Some(Mode::ReadOnly) {
+            return Err(BreakGlassError::NotReadOnly);
+        }
+        Reason::parse(reason)
+    }
+
+    /// Lifts it until the lock. The reason has been recorded: it comes from [`Unlocked::may_break_glass`].
+    pub fn break_glass(&self, _recorded: &Reason) {
+        self.is_glass_broken.store(true, Ordering::Relaxed);
     }
 
     /// Digest of the document whose acceptance opened it.

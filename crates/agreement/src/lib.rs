@@ -21,6 +21,7 @@ pub mod courier;
 pub mod gate;
 pub mod grant;
 pub mod key_set;
+pub mod lease;
 pub mod profile;
 pub mod relay;
 pub mod sealed;

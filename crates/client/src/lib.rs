@@ -44,4 +44,7 @@ pub use sign_in::SignInError;
 pub use unlocked::{DonorCard, DonorPage, DonorRow, Refreshed, UnlockedWorkstation};
 pub use workstation::{OpenError, Options, Workstation};
 
-pub use infoblood_agreement::statement::{Decision, Language};
+pub use infoblood_agreement::{
+    lease::{Lease, LeaseState, Mode},
+    statement::{Decision, Language},
+};

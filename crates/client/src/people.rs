@@ -1,6 +1,10 @@
 //! Who is enrolled on this workstation, and how far each registration is.
 
-use infoblood_agreement::{cbor::Limits, transparent};
+use infoblood_agreement::{
+    cbor::Limits,
+    lease::{Lease, lease_state},
+    transparent,
+};
 use jiff::Timestamp;
 use sqlx::{FromRow, SqliteConnection};
 
@@ -24,6 +28,10 @@ pub struct Person {
     pub is_registered: bool,
     /// End of the lease of the stored grant; `None` without one that verifies.
     pub offline_until: Option<Timestamp>,
+    /// End of the read-only time after it.
+    pub read_only_until: Option<Timestamp>,
+    /// How long that lease still runs.
+    pub lease: Option<Lease>,
     /// The last time the person opened the patient views here.
     pub last_sign_in: Option<Timestamp>,
 }
@@ -87,21 +95,27 @@ impl Workstation {
         )
         .fetch_all(&mut *store)
         .await?;
+        let now = self.now().as_second().max(self.time_floor());
         let mut people = Vec::new();
         for person_id in ids {
             let Some(identity) = identity(&mut store, &person_id).await? else {
                 continue;
             };
             let registered = self.registered(&mut store, identity.id).await?;
-            let offline_until = match &registered {
+            let terms = match &registered {
                 Some(registered) => stored_grant(self, &mut store, &person_id, registered)
                     .await?
-                    .and_then(|grant| Timestamp::from_second(grant.terms().offline_until).ok()),
+                    .map(|grant| grant.terms().clone()),
                 None => None,
             };
+            let at = |seconds: i64| Timestamp::from_second(seconds).ok();
             people.push(Person {
                 is_registered: registered.is_some(),
-                offline_until,
+                offline_until: terms.as_ref().and_then(|terms| at(terms.offline_until)),
+                read_only_until: terms.as_ref().and_then(|terms| at(terms.read_only_until)),
+                lease: terms
+                    .as_ref()
+                    .map(|terms| lease_state(now, terms.offline_until, terms.read_only_until)),
                 last_sign_in: identity
                     .signed_in_at
                     .and_then(|at| Timestamp::from_second(at).ok()),

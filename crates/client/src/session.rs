@@ -8,6 +8,7 @@ use infoblood_agreement::{
     gate::{self, GateError, Inputs, WrappedDek},
     grant::{Expected, GrantError, VerifiedGrant},
     key_set::{KeySet, KeySetError},
+    lease::BreakGlassError,
     session::{self, SessionError, SignedTime},
     vault::PersonKeys,
 };
@@ -65,9 +66,12 @@ pub enum UnlockError {
     /// The gate itself refused.
     #[error(transparent)]
     Gate(#[from] GateError),
-    /// The lease ended while the workstation was open.
+    /// The lease and its read-only time ended while the workstation was open.
     #[error("the lease ended")]
     Expired,
+    /// The read-only time is not lifted.
+    #[error(transparent)]
+    BreakGlass(#[from] BreakGlassError),
     /// No such record in the cache.
     #[error("no such record")]
     Unknown,
@@ -89,6 +93,7 @@ impl UnlockError {
             Self::Time(_) | Self::Grant(_) => "grant-invalid",
             Self::Gate(error) => error.code(),
             Self::Expired => "grant-expired",
+            Self::BreakGlass(error) => error.code(),
             Self::Unknown => "patient-locked",
             Self::Clinical => "internal",
             Self::Store(error) => error.code(),

@@ -3,7 +3,11 @@
 
 use std::{fs, io, path::Path};
 
-use infoblood_agreement::{audit::Action, gate::Unlocked};
+use infoblood_agreement::{
+    audit::Action,
+    gate::{GateError, Unlocked},
+    lease::{Lease, Mode},
+};
 use infoblood_clinical::{
     donor::{DeferralState, Facts, Summary},
     rules::Rules,
@@ -117,6 +121,41 @@ impl UnlockedWorkstation {
         &self.person
     }
 
+    /// What may be done now; `None` when the lease ended or the clock is not to be believed. [`Mode::ReadOnly`]: nothing is printed or
+    /// exported.
+    pub fn mode(&self) -> Option<Mode> {
+        self.gate.mode(self.trusted_now().ok()?)
+    }
+
+    /// How long the lease still runs.
+    pub fn lease(&self) -> Lease {
+        let now = self.workstation.now().as_second();
+        self.gate.lease(now.max(self.workstation.time_floor()))
+    }
+
+    /// Lifts the read-only time until the lock, in an emergency. The reason, 10 to 200 characters, goes into the access log first; a
+    /// refusal does too.
+    pub async fn break_glass(&self, reason: &str) -> Result<(), UnlockError> {
+        let now = self.trusted_now()?;
+        let is_allowed = self.workstation.profile().policy().break_glass;
+        match self.gate.may_break_glass(now, is_allowed, reason) {
+            Ok(reason) => {
+                let access = Access {
+                    reason: Some(reason.as_str()),
+                    ..Access::permit(Action::BreakGlass, self.gate.person_id())
+                };
+                self.workstation.record(access).await?;
+                self.gate.break_glass(&reason);
+                Ok(())
+            }
+            Err(error) => {
+                let access = Access::deny(Action::BreakGlass, self.gate.person_id(), error.code());
+                self.workstation.record(access).await?;
+                Err(error.into())
+            }
+        }
+    }
+
     /// A page of donors by name (in any kk/ru/Latin spelling) or IIN. `after`: [`DonorPage::next`] of the page before.
     pub async fn search(
         &self,
@@ -185,9 +224,8 @@ impl UnlockedWorkstation {
         action: Action,
         reference: Option<String>,
     ) -> Result<(), UnlockError> {
-        let now = trusted_now(self.workstation.now(), self.workstation.time_floor());
-        let refusal = match now {
-            Ok(now) if gate.is_current(now) => None,
+        let refusal = match self.trusted_now() {
+            Ok(now) if gate.mode(now).is_some() => None,
             Ok(_) => Some(UnlockError::Expired),
             Err(error) => Some(UnlockError::Gate(error)),
         };
@@ -198,6 +236,10 @@ impl UnlockedWorkstation {
         access.reference = reference;
         self.workstation.record(access).await?;
         refusal.map_or(Ok(()), Err)
+    }
+
+    fn trusted_now(&self) -> Result<i64, GateError> {
+        trusted_now(self.workstation.now(), self.workstation.time_floor())
     }
 
     /// The day at the site. The system's zone data may be stale or missing: Kazakhstan is UTC+5 throughout.

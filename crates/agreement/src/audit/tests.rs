@@ -78,9 +78,30 @@ fn impossible_events_are_not_signed() {
             reference: long,
             ..event()
         },
+        AuditEvent {
+            reason: Some("x".repeat(801)),
+            ..event()
+        },
     ] {
         assert_eq!(refused(event), "audit-malformed");
     }
+}
+
+#[test]
+fn the_longest_reason_of_a_broken_glass_fits() {
+    let words = "ж".repeat(crate::lease::MAX_REASON_CHARS);
+    let event = AuditEvent {
+        action: Action::BreakGlass,
+        reference: None,
+        reason: Some(crate::lease::Reason::parse(&words).unwrap().as_str().into()),
+        ..event()
+    };
+    let device = signing(5);
+    let bytes = event.sign(&device).unwrap();
+    assert_eq!(
+        AuditEvent::verify(&bytes, &PublicKey::of(&device)),
+        Ok(event)
+    );
 }
 
 #[test]

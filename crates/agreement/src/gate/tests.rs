@@ -1,9 +1,12 @@
+use proptest::prelude::*;
+
 use super::*;
 use crate::cbor::Limits;
 use crate::document::{Change, Document};
 use crate::fixtures::{DAY, ISSUER, T0, documents, grant_key, key_set, log_key, rng};
 use crate::grant::{self, Terms};
 use crate::keys::PublicKey;
+use crate::lease::Mode;
 use crate::receipt::{self, Inclusion};
 use crate::session::SignedTime;
 use crate::statement::{
@@ -163,7 +166,7 @@ fn the_first_opening_makes_the_key_and_later_ones_find_it() {
     assert_eq!(first.role(), Role::Clinician);
     assert_eq!(first.site(), "ALA-01");
     assert_eq!(first.offline_until(), T0 + 30 * DAY);
-    assert!(first.is_current(T0 + 30 * DAY) && !first.is_current(T0 + 30 * DAY + 1));
+    assert_eq!(first.read_only_until(), T0 + 37 * DAY);
 
     let stored = first.new_dek().unwrap().to_bytes();
     let wrapped = WrappedDek::parse(&stored).unwrap();
@@ -414,18 +417,58 @@ fn a_grant_sealed_to_another_key_does_not_open() {
 }
 
 #[test]
-fn the_lease_ends_to_the_second() {
+fn the_lease_becomes_read_only_and_ends_to_the_second() {
     let scene = Scene::new();
-    let until = T0 + 30 * DAY;
-    assert!(scene.open_at(until).is_ok());
-    let refused = scene.open_at(until + 1).err().unwrap();
+    let (until, end) = (T0 + 30 * DAY, T0 + 37 * DAY);
+    let open = scene.open_at(until).unwrap();
+    assert_eq!(open.mode(until), Some(Mode::Full));
+    assert_eq!(open.mode(until + 1), Some(Mode::ReadOnly));
+    assert_eq!(open.lease(until + 1).days_left, 7);
+    let open = scene.open_at(end).unwrap();
+    assert_eq!(open.mode(end), Some(Mode::ReadOnly));
+    assert_eq!(open.mode(end + 1), None);
+    let refused = scene.open_at(end + 1).err().unwrap();
     assert_eq!(
         refused,
         GateError::Expired {
-            offline_until: until
+            read_only_until: end
         }
     );
     assert_eq!(refused.code(), "grant-expired");
+}
+
+#[test]
+fn glass_is_broken_only_in_the_read_only_time_with_a_reason_where_the_policy_allows_it() {
+    let scene = Scene::new();
+    let (until, end) = (T0 + 30 * DAY, T0 + 37 * DAY);
+    let open = scene.open_at(until).unwrap();
+    let reason = "Экстренная операция, связи нет";
+    let code = |now, allowed, reason: &str| {
+        open.may_break_glass(now, allowed, reason)
+            .unwrap_err()
+            .code()
+    };
+    assert_eq!(code(until, true, reason), "break-glass-not-now");
+    assert_eq!(code(end + 1, true, reason), "break-glass-not-now");
+    assert_eq!(code(until + 1, false, reason), "break-glass-forbidden");
+    assert_eq!(code(until + 1, true, "срочно"), "break-glass-reason");
+    assert_eq!(
+        open.mode(until + 1),
+        Some(Mode::ReadOnly),
+        "asking changes nothing"
+    );
+
+    let reason = open.may_break_glass(until + 1, true, reason).unwrap();
+    open.break_glass(&reason);
+    assert_eq!(open.mode(until), Some(Mode::Full));
+    assert_eq!(open.mode(end), Some(Mode::BreakGlass));
+    assert_eq!(
+        open.mode(end + 1),
+        None,
+        "nothing lengthens the lease itself"
+    );
+    assert!(open.may_break_glass(end, true, reason.as_str()).is_err());
+    assert_eq!(scene.open_at(end).unwrap().mode(end), Some(Mode::ReadOnly));
 }
 
 #[test]
@@ -449,8 +492,8 @@ fn a_clock_behind_a_signed_time_is_refused() {
     assert_eq!(refused, GateError::ClockBehind { floor });
 
     // Within the tolerance the floor counts: turning the clock back does not lengthen the lease.
-    raise(&mut scene, T0 + 30 * DAY + 1);
-    let refused = scene.open_at(T0 + 30 * DAY).err().unwrap();
+    raise(&mut scene, T0 + 37 * DAY + 1);
+    let refused = scene.open_at(T0 + 37 * DAY).err().unwrap();
     assert_eq!(refused.code(), "grant-expired");
     assert_eq!(
         scene.open_at(i64::MIN).err().unwrap().code(),
@@ -460,4 +503,34 @@ fn a_clock_behind_a_signed_time_is_refused() {
         scene.open_at(i64::MAX).err().unwrap().code(),
         "grant-expired"
     );
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn it_opens_exactly_between_the_floor_and_the_end(
+        issued in 0..1_000 * DAY, offline in 0..60 * DAY, read_only in 0..20 * DAY, floor in 0..1_100 * DAY, near: bool, offset in -600..600i64, any: i64,
+    ) {
+        let mut scene = Scene::new();
+        let (offline_until, read_only_until) = (issued + offline, issued + offline + read_only);
+        scene.regrant(|terms| {
+            terms.issued_at = T0 + issued;
+            terms.offline_until = T0 + offline_until;
+            terms.read_only_until = T0 + read_only_until;
+        });
+        let bytes = SignedTime::issue(ISSUER, &[1; 16], T0 + floor, &grant_key());
+        let signed = SignedTime::verify(&bytes, &key_set(), &[1; 16]).unwrap();
+        scene.workstation.raise_time_floor(&signed);
+        let floor = T0 + floor.max(issued);
+        // Around the edges, where mistakes are, or anywhere.
+        let edge = if any % 2 == 0 { floor - CLOCK_TOLERANCE } else { T0 + read_only_until };
+        let now = if near { edge + offset } else { any };
+        let opened = scene.open_at(now);
+        let end = T0 + read_only_until;
+        prop_assert_eq!(opened.is_ok(), floor - CLOCK_TOLERANCE <= now && now.max(floor) <= end);
+        if let Ok(opened) = opened {
+            prop_assert!(floor - CLOCK_TOLERANCE <= now && now <= opened.read_only_until());
+        }
+    }
 }

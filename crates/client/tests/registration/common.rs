@@ -78,17 +78,21 @@ impl Central {
     }
 
     pub(crate) async fn start_with(device_approval: DeviceApproval) -> Self {
+        Self::start_site(|site| site.device_approval = device_approval).await
+    }
+
+    pub(crate) async fn start_site(change: impl FnOnce(&mut Site)) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let dir = tempfile::tempdir().unwrap();
         let place = Place::new(dir.path());
         let context = init::init(&place, "https://central.example", Arc::new(SystemClock))
             .await
             .unwrap();
-        let site = Site {
+        let mut site = Site {
             code: SITE.into(),
             name_kk: "Алматы қан орталығы".into(),
             name_ru: "Алматинский центр крови".into(),
-            device_approval,
+            device_approval: DeviceApproval::Auto,
             time_zone: "Asia/Almaty".into(),
             support_contact: None,
             offline_days: 30,
@@ -97,6 +101,7 @@ impl Central {
             break_glass: false,
             created_at: context.now(),
         };
+        change(&mut site);
         administration::add_site(&context, &site).await.unwrap();
         let running = infoblood_server::start(ServeConfig::loopback(place))
             .await

@@ -7,5 +7,6 @@ mod common;
 mod crash;
 mod hostile;
 mod kill;
+mod lease;
 mod refused;
 mod way;

@@ -184,7 +184,7 @@ async fn time_that_runs_out_or_back_closes_the_gate() {
             .code(),
         "clock-behind"
     );
-    machine.clock.0.store(31 * 24 * 3600, Ordering::SeqCst);
+    machine.clock.0.store(38 * 24 * 3600, Ordering::SeqCst);
     let before = workstation.waiting().await.unwrap();
     assert_eq!(
         open.search(open.gate(), "", None, 5)
