@@ -33,14 +33,17 @@ impl Desktop {
     pub fn start(folder: &Path, visible: bool) -> Result<Self> {
         let home = folder.join("home");
         let runtime = folder.join("run");
+        let temporary = folder.join("tmp");
         let downloads = home.join("Downloads");
         let logs = folder.join("logs");
-        for dir in [&home, &runtime, &downloads, &logs] {
+        for dir in [&home, &runtime, &temporary, &downloads, &logs] {
             fs::create_dir_all(dir)?;
         }
         fs::set_permissions(&runtime, fs::Permissions::from_mode(0o700))?;
         let mut environment = vec![
             ("HOME".to_owned(), text(&home)),
+            // The browser data of an app that is killed stay there, and go with the world.
+            ("TMPDIR".to_owned(), text(&temporary)),
             ("XDG_DATA_HOME".to_owned(), text(&home.join(".local/share"))),
             ("XDG_CONFIG_HOME".to_owned(), text(&home.join(".config"))),
             ("XDG_CACHE_HOME".to_owned(), text(&home.join(".cache"))),
@@ -75,7 +78,8 @@ impl Desktop {
                 Running::start_until(&mut xvfb, &logs.join("xvfb.log"), |line| {
                     line.trim().parse::<u32>().ok()
                 })?;
-            display = Some(running);
+            // A killed X server leaves its socket in /tmp/.X11-unix.
+            display = Some(running.politely());
             environment.push(("DISPLAY".to_owned(), format!(":{number}")));
             environment.push(("GDK_BACKEND".to_owned(), "x11".to_owned()));
             environment.push(("XDG_RUNTIME_DIR".to_owned(), text(&runtime)));

@@ -13,10 +13,14 @@ use crate::Result;
 /// How long a process may take to say that it is ready.
 const READY: Duration = Duration::from_mins(1);
 
+/// How long a process that was asked to end may clean up after itself.
+const CLEANING_UP: Duration = Duration::from_secs(2);
+
 /// A started process; dropping it kills it by its id.
 #[derive(Debug)]
 pub struct Running {
     child: Child,
+    polite: bool,
 }
 
 impl Running {
@@ -28,7 +32,17 @@ impl Running {
         let child = command
             .spawn()
             .map_err(|error| format!("{}: {error}", program.display()))?;
-        Ok(Self { child })
+        Ok(Self {
+            child,
+            polite: false,
+        })
+    }
+
+    /// Asks the process to end, before it is killed: for programs that leave files where the world's folder does not reach.
+    #[must_use]
+    pub fn politely(mut self) -> Self {
+        self.polite = true;
+        self
     }
 
     /// Starts the program and returns the first line of its stdout that `wanted` turns into something.
@@ -76,6 +90,10 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
+        if self.polite && signal("-TERM", self.child.id()).is_ok() {
+            let child = &mut self.child;
+            let _ = wait_for("an end", CLEANING_UP, || child.try_wait().ok().flatten());
+        }
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -98,15 +116,12 @@ pub fn signal(name: &str, id: u32) -> Result {
     }
 }
 
-/// Whether the process is still there (a zombie is not).
+/// Whether the process is still there. A zombie is not, once its last thread has ended: until then its sockets are open.
 pub fn alive(id: u32) -> bool {
+    let threads = || std::fs::read_dir(format!("/proc/{id}/task")).map_or(0, Iterator::count);
     std::fs::read_to_string(format!("/proc/{id}/stat")).is_ok_and(|stat| {
-        !stat
-            .rsplit(')')
-            .next()
-            .unwrap_or_default()
-            .trim_start()
-            .starts_with('Z')
+        let state = stat.rsplit(')').next().unwrap_or_default();
+        !state.trim_start().starts_with('Z') || threads() > 1
     })
 }
 

@@ -16,15 +16,19 @@ use crate::{Error, Result};
 /// The site of every world.
 pub const SITE: &str = "KZ001";
 
-/// A person who may enrol: what the administrator hands over.
+/// A person who may enrol: what the administrator hands over, and what only the person knows.
 #[derive(Debug, Clone)]
 pub struct Person {
     /// The login.
     pub login: String,
+    /// As the window shows the person.
+    pub name: String,
     /// As the server derived it from the login.
     pub person_id: String,
     /// The one-time enrolment code.
     pub code: String,
+    /// The passphrase of the person's choice; the server never learns it.
+    pub passphrase: String,
 }
 
 /// The server, running or stopped.
@@ -86,9 +90,17 @@ impl Server {
     }
 
     /// Adds a person to the site.
-    pub fn add_person(&self, login: &str, name: &str, role: &str) -> Result<Person> {
+    pub fn add_person(&self, login: &str, name: &str, passphrase: &str) -> Result<Person> {
         let answer = self.ask(&[
-            "person", "add", login, "--site", SITE, "--name", name, "--role", role,
+            "person",
+            "add",
+            login,
+            "--site",
+            SITE,
+            "--name",
+            name,
+            "--role",
+            "clinician",
         ])?;
         let field = |name: &str| -> Result<String> {
             let value = answer.get(name).and_then(Value::as_str);
@@ -98,8 +110,10 @@ impl Server {
         };
         Ok(Person {
             login: login.to_owned(),
+            name: name.to_owned(),
             person_id: field("person_id")?,
             code: field("enrolment_code")?,
+            passphrase: passphrase.to_owned(),
         })
     }
 

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::evidence;
 use crate::server::Person;
 use crate::window::{STEP, Window};
-use crate::world::{DONORS, PASSPHRASE, World};
+use crate::world::{DONORS, World};
 use crate::{Error, Result};
 
 /// `result.json`.
@@ -121,8 +121,8 @@ pub async fn agreement(window: &Window, pictures: Option<&Path>) -> Result {
 pub async fn enrol(window: &Window, person: &Person, pictures: Option<&Path>) -> Result {
     window.fill("enrol-login", &person.login).await?;
     window.fill("enrol-code", &person.code).await?;
-    window.fill("passphrase", PASSPHRASE).await?;
-    window.fill("passphrase-again", PASSPHRASE).await?;
+    window.fill("passphrase", &person.passphrase).await?;
+    window.fill("passphrase-again", &person.passphrase).await?;
     picture(window, pictures, "04-enrol").await?;
     window.click("sign").await
 }
@@ -143,6 +143,12 @@ pub async fn registered(window: &Window) -> Result {
 
 /// Chooses the person and signs in.
 pub async fn sign_in(window: &Window, person: &Person) -> Result {
+    try_passphrase(window, person, &person.passphrase).await?;
+    window.wait("donor-search").await.map(|_| ())
+}
+
+/// Chooses the person and tries a passphrase, once the screen takes one.
+pub async fn try_passphrase(window: &Window, person: &Person, passphrase: &str) -> Result {
     window.wait("person-select").await?;
     window
         .click_css(&format!(
@@ -150,9 +156,10 @@ pub async fn sign_in(window: &Window, person: &Person) -> Result {
             person.login
         ))
         .await?;
-    window.fill("passphrase", PASSPHRASE).await?;
-    window.click("sign-in").await?;
-    window.wait("donor-search").await.map(|_| ())
+    window.fill("passphrase", passphrase).await?;
+    window
+        .click_css("[data-testid='sign-in'][aria-disabled='false']")
+        .await
 }
 
 /// How many donors the unlocked list counts, once the change feed has filled it.

@@ -12,7 +12,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
 
 use crate::desktop::Desktop;
-use crate::process::{Running, alive, binary, find, kill, wait_for};
+use crate::process::{Running, alive, binary, find, kill, signal, wait_for};
 use crate::{Error, Result};
 
 /// How long a step of the window may take. Generous: two cores, an unoptimised build, Argon2id.
@@ -66,10 +66,8 @@ impl Window {
                 .await
         };
         let client = tokio::time::timeout(STEP, connecting).await.map_err(|_| {
-            format!(
-                "the app did not open its window; see {}",
-                desktop.log("app.log").display()
-            )
+            let said = fs::read_to_string(desktop.log("app.log")).unwrap_or_default();
+            format!("the app did not open its window; it said:\n{said}")
         })??;
         let window = Self {
             client,
@@ -89,16 +87,23 @@ impl Window {
 
     /// Kills the app at once, as a power cut would.
     pub fn kill(self) -> Result {
-        for id in self.processes() {
-            kill(id)?;
+        let processes = self.processes();
+        for id in &processes {
+            kill(*id)?;
         }
-        Ok(())
+        // Until then the next start would find the first one's name on the bus.
+        wait_for("the app's end", Duration::from_secs(10), || {
+            processes.iter().all(|id| !alive(*id)).then_some(())
+        })
     }
 
-    /// Closes the window and waits until the app has ended.
-    pub async fn close(self) -> Result {
+    /// Ends the app as the system does when it shuts down, and waits until it has closed its databases. (The WebDriver's own way of
+    /// ending a session kills the app.)
+    pub fn close(self) -> Result {
         let processes = self.processes();
-        let _ = tokio::time::timeout(Duration::from_secs(10), self.client.clone().close()).await;
+        for id in &processes {
+            signal("-TERM", *id)?;
+        }
         let ended = wait_for("the app's end", Duration::from_secs(10), || {
             processes.iter().all(|id| !alive(*id)).then_some(())
         });
@@ -107,7 +112,7 @@ impl Window {
                 kill(id)?;
             }
         }
-        Ok(())
+        ended
     }
 
     /// Waits until the person has closed the window.

@@ -1,15 +1,15 @@
 //! A machine of its own for one run.
 
 use std::fs;
+use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::Result;
 use crate::desktop::Desktop;
+use crate::process::wait_for;
 use crate::server::{Person, Server};
 use crate::window::Window;
-
-/// The passphrase that the people of every world choose.
-pub const PASSPHRASE: &str = "алтын күз 27 жаңбыр mountain";
 
 /// Donors that a world is seeded with.
 pub const DONORS: u32 = 60;
@@ -27,7 +27,24 @@ pub struct World {
     pub data_dir: PathBuf,
     /// The site profile.
     pub profile: PathBuf,
-    folder: tempfile::TempDir,
+    folder: Folder,
+}
+
+/// The world's folder. Declared last in [`World`], so that it goes after everything that writes there.
+#[derive(Debug)]
+struct Folder(PathBuf);
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // WebKit's helpers outlive a killed app by a moment, and still write.
+        let gone = || match fs::remove_dir_all(&self.0) {
+            Err(error) if error.kind() != ErrorKind::NotFound => None,
+            _ => (!self.0.exists()).then_some(()),
+        };
+        if let Err(error) = wait_for("an empty folder", Duration::from_secs(5), gone) {
+            let _ = writeln!(std::io::stderr(), "{}: {error}", self.0.display());
+        }
+    }
 }
 
 impl World {
@@ -38,17 +55,22 @@ impl World {
         let folder = tempfile::Builder::new()
             .prefix("infoblood-world-")
             .tempdir()?;
-        let mut server = Server::set_up(&folder.path().join("server"))?;
+        let folder = Folder(folder.keep());
+        let mut server = Server::set_up(&folder.0.join("server"))?;
         let people = [
-            server.add_person("a.nurlanova", "Айгүл Нұрланова", "clinician")?,
-            server.add_person("s.petrov", "Сергей Петров", "clinician")?,
+            server.add_person(
+                "a.nurlanova",
+                "Айгүл Нұрланова",
+                "алтын күз 27 жаңбыр mountain",
+            )?,
+            server.add_person("s.petrov", "Сергей Петров", "тихий снег 41 дорога harbour")?,
         ];
         server.seed(DONORS, 2026)?;
         server.start()?;
-        let profile = folder.path().join("site.json");
+        let profile = folder.0.join("site.json");
         server.profile(&profile)?;
-        let desktop = Desktop::start(folder.path(), visible)?;
-        let data_dir = folder.path().join("data");
+        let desktop = Desktop::start(&folder.0, visible)?;
+        let data_dir = folder.0.join("data");
         Ok(Self {
             server,
             desktop,
@@ -59,6 +81,11 @@ impl World {
         })
     }
 
+    /// Everything that this world writes is below it.
+    pub fn folder(&self) -> &Path {
+        &self.folder.0
+    }
+
     /// Opens the app.
     pub async fn launch(&self) -> Result<Window> {
         Window::launch(&self.desktop, &self.data_dir, &self.profile).await
@@ -67,10 +94,10 @@ impl World {
     /// Keeps the logs of this run for a person to read.
     pub fn keep_logs(&self, folder: &Path) -> Result {
         fs::create_dir_all(folder)?;
-        let logs = fs::read_dir(self.folder.path().join("logs"))?
+        let logs = fs::read_dir(self.folder.0.join("logs"))?
             .flatten()
             .map(|entry| entry.path());
-        for log in logs.chain([self.folder.path().join("server/server.log")]) {
+        for log in logs.chain([self.folder.0.join("server/server.log")]) {
             if let Some(name) = log.file_name() {
                 let _ = fs::copy(&log, folder.join(name));
             }

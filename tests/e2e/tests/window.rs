@@ -1,11 +1,12 @@
 //! The real window against the real server. One test at a time: each has a display, a keyring and a server of its own, and two
 //! cores are soon busy.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use infoblood_e2e::server::Person;
 use infoblood_e2e::tour::{self, Outcome};
-use infoblood_e2e::window::STEP;
+use infoblood_e2e::window::{STEP, Window};
 use infoblood_e2e::world::World;
 use infoblood_e2e::{Result, evidence};
 use tokio::sync::Mutex;
@@ -47,15 +48,16 @@ async fn first_launch_leads_to_an_unlocked_donor_card() -> Result {
     // Each search leaves an audit event: one look must not search again and again.
     let waiting = evidence::files(&world.data_dir.join("outbox"))?.len();
     assert!(waiting < 50, "{waiting} sealed items after one tour");
-    window.close().await?;
+    window.close()?;
+    the_next_launch_needs_a_passphrase_only(world).await
+}
 
-    // The next launch asks for a passphrase only, and needs no server.
-    let mut world = world;
+async fn the_next_launch_needs_a_passphrase_only(mut world: World) -> Result {
     world.server.stop();
     let window = world.launch().await?;
     tour::sign_in(&window, &world.people[0]).await?;
     window.wait("donor-row").await?;
-    window.close().await
+    window.close()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -81,7 +83,60 @@ async fn without_a_server_the_acceptance_waits_and_then_goes_by_itself() -> Resu
     world.keep_logs(&out.join("logs"))?;
     gone_on?;
     assert_eq!(world.server.tree_size().await?, before + REGISTRATION);
-    window.close().await
+
+    let shared = two_share_the_workstation(&world, &window, &out).await;
+    world.keep_logs(&out.join("logs"))?;
+    shared?;
+    assert_eq!(world.server.tree_size().await?, before + 2 * REGISTRATION);
+    window.close()
+}
+
+/// A second person enrols where one is enrolled; then each takes over from the other, and neither opens what is the other's.
+async fn two_share_the_workstation(world: &World, window: &Window, out: &Path) -> Result {
+    let [first, second] = &world.people;
+    signed_in_as(window, first).await?;
+    lock(window).await?;
+    window.click("other-person").await?;
+    // Nothing is taken over from the first person: neither the reading nor the decision.
+    tour::agreement(window, None).await?;
+    tour::enrol(window, second, None).await?;
+    tour::registered(window).await?;
+    window.wait("donor-row").await?;
+    signed_in_as(window, second).await?;
+    lock(window).await?;
+    window.picture(out, "two-people").await?;
+
+    for (person, other) in [(first, second), (second, first)] {
+        tour::try_passphrase(window, person, &other.passphrase).await?;
+        window.wait("error").await?;
+        assert_eq!(
+            window.error_code().await.as_deref(),
+            Some("passphrase-wrong")
+        );
+        assert!(window.find("donor-search").await.is_none());
+        tour::sign_in(window, person).await?;
+        window.wait("donor-row").await?;
+        signed_in_as(window, person).await?;
+        lock(window).await?;
+    }
+    evidence::nothing_of(&evidence::donors_words(&world.server)?, &world.data_dir)
+}
+
+/// The bar names who is signed in.
+async fn signed_in_as(window: &Window, person: &Person) -> Result {
+    let bar = window.wait("status-bar").await?.text().await?;
+    assert!(
+        bar.contains(&person.name),
+        "{} is not in the bar: {bar}",
+        person.name
+    );
+    Ok(())
+}
+
+async fn lock(window: &Window) -> Result {
+    window.click("lock").await?;
+    window.wait("person-select").await?;
+    window.wait_gone("donor-search").await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -116,8 +171,27 @@ async fn killed_after_signing_it_registers_exactly_once() -> Result {
     signed_in?;
     window.wait("donor-row").await?;
     assert_eq!(world.server.tree_size().await?, before + REGISTRATION);
-    window.click("lock").await?;
-    window.wait("person-select").await?;
+    lock(&window).await?;
     evidence::nothing_of(&evidence::donors_words(&world.server)?, &world.data_dir)?;
-    window.close().await
+
+    // A killed window cannot remove the browser data that a driven one keeps; the world does.
+    let folder = world.folder().to_owned();
+    assert_eq!(
+        browser_data(&folder)?,
+        3,
+        "of two killed windows and this one"
+    );
+    window.close()?;
+    assert_eq!(browser_data(&folder)?, 2, "of the killed windows");
+    drop(world);
+    assert!(!folder.exists(), "{} is left", folder.display());
+    Ok(())
+}
+
+fn browser_data(folder: &Path) -> Result<usize> {
+    let entries = std::fs::read_dir(folder.join("tmp"))?.flatten();
+    let names = entries.map(|entry| entry.file_name());
+    Ok(names
+        .filter(|name| name.to_string_lossy().starts_with("infoblood-webdriver-"))
+        .count())
 }

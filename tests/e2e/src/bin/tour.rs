@@ -72,7 +72,7 @@ async fn go(arguments: &Arguments, outcome: &mut Outcome) -> Result {
         window.closed_by_person().await;
         Ok(())
     } else {
-        window.close().await
+        window.close()
     }
 }
 
