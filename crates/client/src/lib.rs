@@ -18,6 +18,7 @@ pub mod disk;
 pub mod document;
 pub mod error;
 pub mod keyring;
+pub mod relay;
 pub mod sync;
 pub mod transport;
 

@@ -76,7 +76,8 @@ impl Workstation {
     }
 }
 
-fn verify(
+/// Verifies both statements with their receipts. `None`: something does not verify.
+pub(crate) fn verify(
     keys: &KeySet,
     enrolment: &[u8],
     enrolment_receipt: &[u8],

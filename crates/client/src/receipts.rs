@@ -3,13 +3,16 @@
 
 use infoblood_agreement::{
     cbor::Limits,
+    receipt::VerifiedReceipt,
     sealed::Kind,
     statement::{leaf_hash, peek},
 };
-use sqlx::{Connection as _, FromRow};
+use jiff::Timestamp;
+use sqlx::{Connection as _, FromRow, SqliteConnection};
 
 use crate::{
-    Workstation, enrol::checkpoint_bytes, error::StoreError, proof::verify_receipt, settings,
+    Workstation, database::DatabaseError, enrol::checkpoint_bytes, error::StoreError,
+    proof::verify_receipt, settings,
 };
 
 /// What became of a receipt.
@@ -60,27 +63,7 @@ impl Workstation {
             }
         };
         let mut transaction = store.begin().await?;
-        sqlx::query(
-            "UPDATE statement SET receipt = ?, verified_at = ?, registered_at = ?, tree_size = ?, leaf_index = ? WHERE item_id = ?",
-        )
-        .bind(receipt)
-        .bind(self.now().as_second())
-        .bind(verified.registered_at())
-        .bind(verified.tree_size() as i64)
-        .bind(verified.leaf_index() as i64)
-        .bind(item_id)
-        .execute(&mut *transaction)
-        .await?;
-        sqlx::query("DELETE FROM outbox WHERE id = ?")
-            .bind(item_id)
-            .execute(&mut *transaction)
-            .await?;
-        let checkpoint = checkpoint_bytes(verified.tree_size(), verified.root());
-        let known = settings::get(&mut transaction, "checkpoint").await?;
-        // Receipts may come in any order; the tree's size stands first, big endian.
-        if known.is_none_or(|known| known < checkpoint) {
-            settings::set(&mut transaction, "checkpoint", &checkpoint).await?;
-        }
+        write(&mut transaction, item_id, receipt, &verified, self.now()).await?;
         transaction.commit().await?;
         drop(store);
         self.0.outbox.remove(item_id)?;
@@ -89,4 +72,36 @@ impl Workstation {
             decided: row.person_id.filter(|_| is_decision),
         })
     }
+}
+
+/// Stores a receipt that verified, in place of the item's row. The caller removes the file after the commit.
+pub(crate) async fn write(
+    store: &mut SqliteConnection,
+    item_id: &str,
+    receipt: &[u8],
+    verified: &VerifiedReceipt,
+    now: Timestamp,
+) -> Result<(), DatabaseError> {
+    sqlx::query(
+        "UPDATE statement SET receipt = ?, verified_at = ?, registered_at = ?, tree_size = ?, leaf_index = ? WHERE item_id = ?",
+    )
+    .bind(receipt)
+    .bind(now.as_second())
+    .bind(verified.registered_at())
+    .bind(verified.tree_size() as i64)
+    .bind(verified.leaf_index() as i64)
+    .bind(item_id)
+    .execute(&mut *store)
+    .await?;
+    sqlx::query("DELETE FROM outbox WHERE id = ?")
+        .bind(item_id)
+        .execute(&mut *store)
+        .await?;
+    let checkpoint = checkpoint_bytes(verified.tree_size(), verified.root());
+    let known = settings::get(store, "checkpoint").await?;
+    // Receipts may come in any order; the tree's size stands first, big endian.
+    if known.is_none_or(|known| known < checkpoint) {
+        settings::set(store, "checkpoint", &checkpoint).await?;
+    }
+    Ok(())
 }

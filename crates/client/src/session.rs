@@ -329,17 +329,34 @@ impl PersonSession {
             .await?;
         let verified = verify_grant(workstation, &grant, &self.person_id, &registered)
             .map_err(UnlockError::Grant)?;
-        sqlx::query(
-            "INSERT INTO grant_message (person_id, bytes, received_at) VALUES (?, ?, ?)
-             ON CONFLICT (person_id) DO UPDATE SET bytes = excluded.bytes, received_at = excluded.received_at",
+        store_grant(
+            &mut *workstation.store().await,
+            &self.person_id,
+            verified.as_bytes(),
+            workstation.now(),
         )
-        .bind(&self.person_id)
-        .bind(verified.as_bytes())
-        .bind(workstation.now().as_second())
-        .execute(&mut *workstation.store().await)
         .await?;
         Ok(answer.token)
     }
+}
+
+/// Keeps a verified grant in place of the person's older one.
+pub(crate) async fn store_grant(
+    store: &mut SqliteConnection,
+    person_id: &str,
+    grant: &[u8],
+    now: Timestamp,
+) -> Result<(), DatabaseError> {
+    sqlx::query(
+        "INSERT INTO grant_message (person_id, bytes, received_at) VALUES (?, ?, ?)
+         ON CONFLICT (person_id) DO UPDATE SET bytes = excluded.bytes, received_at = excluded.received_at",
+    )
+    .bind(person_id)
+    .bind(grant)
+    .bind(now.as_second())
+    .execute(store)
+    .await?;
+    Ok(())
 }
 
 fn verify_grant(

@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 mod error;
 mod feed;
 pub use error::TransportError;
+pub(crate) use error::known_code;
 pub use feed::{FeedLine, FeedPage, Stream};
 
 /// Largest answer that is no change feed, in bytes.

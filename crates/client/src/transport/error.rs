@@ -59,6 +59,15 @@ const PASSED_ON: &[&str] = &[
 /// A refusal that names no code of ours.
 pub(super) const UNNAMED: &str = "server-refused";
 
+/// A server's code as people see it.
+pub(crate) fn known_code(code: &str) -> &'static str {
+    PASSED_ON
+        .iter()
+        .find(|known| **known == code)
+        .copied()
+        .unwrap_or(UNNAMED)
+}
+
 impl TransportError {
     /// Stable code for the interface.
     pub fn code(&self) -> &'static str {
@@ -67,11 +76,7 @@ impl TransportError {
             Self::Slow => "server-slow",
             Self::NotProtocol | Self::TooLarge => "server-not-json",
             Self::Truncated => "server-truncated",
-            Self::Refused { code, .. } => PASSED_ON
-                .iter()
-                .find(|known| *known == code)
-                .copied()
-                .unwrap_or(UNNAMED),
+            Self::Refused { code, .. } => known_code(code),
             Self::Failed { .. } => "server-failed",
             Self::Profile => "profile-malformed",
         }

@@ -202,6 +202,27 @@ impl Central {
         (_, self.task) = listen(&self.middle, self.addr).await;
     }
 
+    /// What a phone with a network of its own gets for this address: the frames that its page shows.
+    pub(crate) async fn phone(&self, url: &str) -> Vec<String> {
+        let (page, question) = url.split_once('#').unwrap();
+        assert_eq!(page, format!("http://{}/relay", self.addr));
+        let answer = self
+            .middle
+            .client
+            .post(format!("{}/v1/relay", self.middle.server))
+            .header("content-type", "text/plain")
+            .body(question.to_owned())
+            .send()
+            .await
+            .unwrap();
+        let answer: serde_json::Value =
+            serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap();
+        let frames = answer["frames"].as_array().unwrap().iter();
+        frames
+            .map(|frame| frame.as_str().unwrap().to_owned())
+            .collect()
+    }
+
     /// How many leaves the log has.
     pub(crate) async fn tree_size(&self) -> u64 {
         let checkpoint: serde_json::Value = serde_json::from_slice(

@@ -9,4 +9,5 @@ mod hostile;
 mod kill;
 mod lease;
 mod refused;
+mod relay;
 mod way;

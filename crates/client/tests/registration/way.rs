@@ -9,7 +9,7 @@ use infoblood_server::storage::{AuditStorage as _, Database as _};
 use crate::common::{Central, Machine, PASSPHRASE, enrolled, evidence, request};
 
 /// Every file of the data directory, as one.
-fn bytes_of(dir: &Path) -> Vec<u8> {
+pub(crate) fn bytes_of(dir: &Path) -> Vec<u8> {
     let mut all = Vec::new();
     for entry in std::fs::read_dir(dir).unwrap() {
         let path = entry.unwrap().path();
