@@ -1,6 +1,8 @@
 //! The command line, through the built program.
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
+mod publish;
+
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

@@ -1,6 +1,7 @@
 //! The HTTP interface, over real sockets, as a workstation and as a stranger uses it.
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
+mod agreements;
 mod common;
 mod relay;
 

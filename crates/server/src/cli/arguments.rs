@@ -1,6 +1,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use infoblood_agreement::document::Change;
 use infoblood_agreement::grant::Role;
 use infoblood_agreement::profile::DeviceApproval;
 
@@ -53,6 +54,9 @@ pub(super) enum Command {
     /// Devices: list, approve, revoke.
     #[command(subcommand)]
     Device(Device),
+    /// The agreement: publish a new version.
+    #[command(subcommand)]
+    Agreement(Agreement),
     /// Make synthetic donors.
     Seed {
         /// How many.
@@ -144,6 +148,20 @@ pub(super) enum Device {
     Revoke { id: String },
 }
 
+#[derive(Debug, Subcommand)]
+pub(super) enum Agreement {
+    /// Publish kk.txt, ru.txt and structure.json of a folder as the next version, and write its document.cbor there.
+    Publish {
+        dir: PathBuf,
+        /// material: everybody accepts anew; editorial: earlier acceptances stand.
+        #[arg(long, value_parser = change)]
+        change: Change,
+        /// When it begins to count; it may lie ahead.
+        #[arg(long, value_name = "RFC3339", value_parser = rfc3339)]
+        effective_from: i64,
+    },
+}
+
 #[derive(Debug, Args)]
 pub(super) struct Verify {
     /// Transparent statements.
@@ -163,4 +181,15 @@ fn device_approval(text: &str) -> Result<DeviceApproval, String> {
 
 fn role(text: &str) -> Result<Role, String> {
     Role::parse(text).ok_or_else(|| "clinician, registrar, dpo or admin".to_owned())
+}
+
+fn change(text: &str) -> Result<Change, String> {
+    Change::of(text).ok_or_else(|| "material or editorial".to_owned())
+}
+
+/// Unix seconds.
+fn rfc3339(text: &str) -> Result<i64, String> {
+    text.parse::<jiff::Timestamp>()
+        .map(jiff::Timestamp::as_second)
+        .map_err(|_| "a time as in 2027-01-01T00:00:00+05:00".to_owned())
 }

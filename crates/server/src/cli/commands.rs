@@ -5,8 +5,8 @@ use std::sync::Arc;
 use infoblood_agreement::profile::Policy;
 use serde_json::{Value, json};
 
-use super::arguments::{Command, Device, Person, Site};
-use super::{ENVIRONMENT, Failure};
+use super::arguments::{Agreement, Command, Device, Person, Site};
+use super::{ENVIRONMENT, Failure, publish};
 use crate::clock::{SystemClock, rfc3339};
 use crate::context::{Context, OpenError, Place};
 use crate::service::administration::{self, IssuedCode};
@@ -43,6 +43,11 @@ async fn on_data(context: &Context<SqliteDatabase>, command: Command) -> Result<
         Command::Site(command) => site(context, command).await,
         Command::Person(command) => person(context, command).await,
         Command::Device(command) => device(context, command).await,
+        Command::Agreement(Agreement::Publish {
+            dir,
+            change,
+            effective_from,
+        }) => publish::run(context, &dir, change, effective_from).await,
         Command::Seed { donors, seed, site } => {
             let loaded = load::seed(context, donors, seed, site.as_deref()).await?;
             Ok(

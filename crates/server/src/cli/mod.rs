@@ -3,6 +3,7 @@
 
 mod arguments;
 mod commands;
+mod publish;
 mod serve;
 mod verify;
 

@@ -80,6 +80,10 @@ pub(crate) fn router<D: Database>(app: Arc<App<D>>) -> Router {
         .route("/v1/sessions", post(sessions::post::<D>))
         .route("/v1/grants", post(grants::post::<D>))
         .route("/v1/agreements/current", get(agreements::current::<D>))
+        .route(
+            "/v1/agreements",
+            get(agreements::after::<D>).layer(CompressionLayer::new()),
+        )
         .route("/v1/log/checkpoint", get(checkpoint::get::<D>))
         .route("/v1/audit-events", post(audit_events::post::<D>))
         .route(

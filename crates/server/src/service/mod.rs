@@ -9,5 +9,6 @@ pub mod feed;
 pub mod grants;
 pub mod init;
 pub mod load;
+pub mod publication;
 pub mod relay;
 pub mod sessions;

@@ -17,6 +17,17 @@ pub struct Document {
     pub message: Vec<u8>,
 }
 
+/// The texts of a published document, verbatim.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Texts {
+    /// Kazakh.
+    pub kk: String,
+    /// Russian.
+    pub ru: String,
+    /// Their pairing, JSON.
+    pub structure: String,
+}
+
 /// One registered decision about a document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decision {
@@ -52,6 +63,22 @@ pub trait AgreementStorage {
     /// Documents in force at `at`, newest version first.
     fn documents_in_force(&mut self, at: i64)
     -> impl Future<Output = Stored<Vec<Document>>> + Send;
+
+    /// Documents with a version after `version`, oldest first, in force or not.
+    fn documents_after(
+        &mut self,
+        version: u64,
+    ) -> impl Future<Output = Stored<Vec<Document>>> + Send;
+
+    /// Adds the texts of a document; `Conflict` if it has some.
+    fn add_texts(
+        &mut self,
+        digest: &[u8; 32],
+        texts: &Texts,
+    ) -> impl Future<Output = Stored<()>> + Send;
+
+    /// The texts of a document; `None` for the one that is built in.
+    fn texts(&mut self, digest: &[u8; 32]) -> impl Future<Output = Stored<Option<Texts>>> + Send;
 
     /// Adds a decision.
     fn add_decision(&mut self, decision: &Decision) -> impl Future<Output = Stored<()>> + Send;

@@ -22,7 +22,7 @@ mod suite;
 
 use std::future::Future;
 
-pub use agreements::{AgreementStorage, Decision, Document};
+pub use agreements::{AgreementStorage, Decision, Document, Texts};
 pub use audit::{AuditEvent, AuditGap, AuditStorage, GapKind};
 pub use devices::{Device, DeviceStatus, DeviceStorage};
 pub use feed::{Change, FeedHead, FeedStorage, NewResource, Stream};

@@ -256,6 +256,21 @@ async fn agreements<D: Database>(database: &D) {
         [document(2, 100, false), document(1, 0, true)]
     );
 
+    assert_eq!(
+        tx.documents_after(1).await.unwrap(),
+        [document(2, 100, false), document(3, 200, true)]
+    );
+    assert_eq!(tx.documents_after(u64::MAX).await.unwrap(), []);
+    let texts = Texts {
+        kk: "қазақша\n\nмәтін".into(),
+        ru: "по-русски".into(),
+        structure: "{}".into(),
+    };
+    tx.add_texts(&[2; 32], &texts).await.unwrap();
+    conflict(&tx.add_texts(&[2; 32], &texts).await);
+    assert_eq!(tx.texts(&[2; 32]).await.unwrap(), Some(texts));
+    assert_eq!(tx.texts(&[1; 32]).await.unwrap(), None);
+
     let decision = |leaf, effective_at, sequence, accepted| Decision {
         leaf: [leaf; 32],
         leaf_index: leaf.into(),

@@ -2,7 +2,7 @@ use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
 use super::{SqliteTx, Stored, array, signed, unsigned};
-use crate::storage::{AgreementStorage, Decision, Document};
+use crate::storage::{AgreementStorage, Decision, Document, Texts};
 
 fn document(row: &SqliteRow) -> Stored<Document> {
     Ok(Document {
@@ -57,6 +57,42 @@ impl AgreementStorage for SqliteTx {
                 .fetch_all(self.conn()?)
                 .await?;
         rows.iter().map(document).collect()
+    }
+
+    async fn documents_after(&mut self, version: u64) -> Stored<Vec<Document>> {
+        // A version beyond what the database can count has nothing after it.
+        let version = i64::try_from(version).unwrap_or(i64::MAX);
+        let rows = sqlx::query("SELECT * FROM documents WHERE version > ? ORDER BY version")
+            .bind(version)
+            .fetch_all(self.conn()?)
+            .await?;
+        rows.iter().map(document).collect()
+    }
+
+    async fn add_texts(&mut self, digest: &[u8; 32], texts: &Texts) -> Stored<()> {
+        sqlx::query("INSERT INTO document_texts (digest, kk, ru, structure) VALUES (?, ?, ?, ?)")
+            .bind(digest.as_slice())
+            .bind(&texts.kk)
+            .bind(&texts.ru)
+            .bind(&texts.structure)
+            .execute(self.conn()?)
+            .await?;
+        Ok(())
+    }
+
+    async fn texts(&mut self, digest: &[u8; 32]) -> Stored<Option<Texts>> {
+        let row = sqlx::query("SELECT kk, ru, structure FROM document_texts WHERE digest = ?")
+            .bind(digest.as_slice())
+            .fetch_optional(self.conn()?)
+            .await?;
+        row.map(|row| {
+            Ok(Texts {
+                kk: row.try_get("kk")?,
+                ru: row.try_get("ru")?,
+                structure: row.try_get("structure")?,
+            })
+        })
+        .transpose()
     }
 
     async fn add_decision(&mut self, decision: &Decision) -> Stored<()> {
