@@ -137,15 +137,13 @@ async fn large_versions_come_one_by_one() {
             .await
             .unwrap();
     }
-    let mut after = 1;
-    for expected in [vec![2], vec![3], vec![4], vec![]] {
+    for (after, expected) in (1..).zip([vec![2], vec![3], vec![4], vec![]]) {
         let answer = world.answer(after).await;
         let versions: Vec<_> = answer
             .iter()
             .map(|one| one["version"].as_u64().unwrap())
             .collect();
         assert_eq!(versions, expected);
-        after += 1;
     }
 }
 
