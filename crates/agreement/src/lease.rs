@@ -86,10 +86,12 @@ pub fn lease_state(now: i64, offline_until: i64, read_only_until: i64) -> Lease 
         };
     }
     let days_left = days(now, offline_until);
-    let state = match days_left {
-        0..=ATTENTION => LeaseState::Attention,
-        0..=SOON => LeaseState::Soon,
-        _ => LeaseState::Ok,
+    let state = if days_left <= ATTENTION {
+        LeaseState::Attention
+    } else if days_left <= SOON {
+        LeaseState::Soon
+    } else {
+        LeaseState::Ok
     };
     Lease { state, days_left }
 }

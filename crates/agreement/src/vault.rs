@@ -30,7 +30,8 @@ impl VaultError {
     /// Stable kebab-case code.
     pub const fn code(&self) -> &'static str {
         match self {
-            Self::Item | Self::Version => "keyring-lost",
+            Self::Item => "keyring-lost",
+            Self::Version => "store-newer",
             Self::Damaged => "store-corrupt",
             Self::WrongPassphrase => "passphrase-wrong",
             Self::Memory => "internal",

@@ -26,6 +26,7 @@ mod audit;
 mod backoff;
 mod enrol;
 mod lock_file;
+mod opening;
 mod outbox;
 mod people;
 mod proof;

@@ -336,6 +336,7 @@ impl PersonSession {
             workstation.now(),
         )
         .await?;
+        workstation.raise_generation().await?;
         Ok(answer.token)
     }
 }

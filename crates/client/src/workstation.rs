@@ -20,21 +20,23 @@ use tokio::sync::{Mutex, MutexGuard};
 
 use crate::{
     clock::Clock,
-    database::{self, DatabaseError},
+    database::DatabaseError,
     disk::{Disk, RealDisk},
     keyring::{self, Keyring, KeyringError, TimedKeyring},
     lock_file::LockFile,
+    opening::{self, Missing},
     outbox::{Outbox, SealedFile},
-    random::{self, RandomError},
+    random::RandomError,
     settings,
     transport::{Deadlines, Transport, TransportError},
 };
 
-const MIGRATIONS: &[&str] = &[include_str!("../migrations/workstation/0001_first.sql")];
-const DATABASE: &str = "workstation.db";
+pub(crate) const MIGRATIONS: &[&str] = &[include_str!("../migrations/workstation/0001_first.sql")];
+pub(crate) const DATABASE: &str = "workstation.db";
 pub(crate) const PATIENTS: &str = "patients.db";
 
-/// Why the workstation did not open. Nothing was changed or created then, except an empty data directory.
+/// Why the workstation did not open. Nothing was changed or created then, except an empty data directory; only an older copy of the store
+/// that was put back is set aside.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// Another process holds the data directory.
@@ -90,6 +92,7 @@ impl From<sqlx::Error> for OpenError {
 }
 
 /// What a caller may set besides the defaults; tests do.
+#[derive(Clone)]
 pub struct Options {
     /// Version of the app, for the evidence in statements.
     pub app_version: String,
@@ -127,6 +130,8 @@ pub(crate) struct Inner {
     keys: RwLock<Arc<WorkstationKeys>>,
     key_set: RwLock<Arc<KeySet>>,
     store: Mutex<SqliteConnection>,
+    /// One change of the keyring's item at a time.
+    changing_keys: Mutex<()>,
     /// One synchronisation at a time.
     pub(crate) syncing: Mutex<()>,
     _lock: LockFile,
@@ -151,8 +156,18 @@ impl Workstation {
         clock: Arc<dyn Clock>,
         options: Options,
     ) -> Result<Self, OpenError> {
-        create_private(dir)?;
-        let lock = LockFile::acquire(dir)?.ok_or(OpenError::AlreadyRunning)?;
+        Self::open_as(dir, profile, keyring, clock, options, Missing::Ask).await
+    }
+
+    pub(crate) async fn open_as(
+        dir: &Path,
+        profile: &SiteProfile,
+        keyring: Arc<dyn Keyring>,
+        clock: Arc<dyn Clock>,
+        options: Options,
+        missing: Missing,
+    ) -> Result<Self, OpenError> {
+        let lock = opening::claim(dir)?;
         let fields = profile.fields();
         let transport = Transport::new(
             profile.url(),
@@ -161,22 +176,7 @@ impl Workstation {
             options.deadlines,
         )?;
         let keyring = TimedKeyring::new(keyring, options.keyring_deadline);
-        let is_new = !dir.join(DATABASE).exists();
-        let keys = workstation_keys(dir, &keyring).await?;
-
-        let mut store =
-            database::open(&dir.join(DATABASE), &keys.database_key(), MIGRATIONS).await?;
-        if is_new {
-            settings::set_int(&mut store, "time_floor", keys.time_floor()).await?;
-            if dir.join(PATIENTS).exists() {
-                quarantine_patients(dir)?;
-            }
-        }
-        // The floor is written to the store first and to the keyring then: a store behind the keyring is an older copy.
-        match settings::int(&mut store, "time_floor").await? {
-            Some(floor) if floor >= keys.time_floor() => {}
-            _ => return Err(DatabaseError::Replaced.into()),
-        }
+        let (keys, mut store) = opening::keys_and_store(dir, &keyring, missing).await?;
         let key_set = remember_profile(&mut store, profile).await?;
         let outbox = Outbox::open(dir, options.disk)?;
         outbox.remove_unfinished()?;
@@ -192,6 +192,7 @@ impl Workstation {
             keys: RwLock::new(Arc::new(keys)),
             key_set: RwLock::new(Arc::new(key_set)),
             store: Mutex::new(store),
+            changing_keys: Mutex::new(()),
             syncing: Mutex::new(()),
             _lock: lock,
         }));
@@ -264,27 +265,48 @@ impl Workstation {
         Ok(())
     }
 
-    /// Raises the time floor: in the store, then in the keyring, then in memory.
+    /// Raises the time floor.
     pub(crate) async fn accept_time(&self, signed: &SignedTime) -> Result<(), DatabaseError> {
         if signed.time() <= self.time_floor() {
             return Ok(());
         }
-        let item = self.keys().to_item();
-        let Ok(mut keys) = WorkstationKeys::from_item(&item) else {
+        self.change_keys(|keys| _ = keys.raise_time_floor(signed))
+            .await
+    }
+
+    /// From now on an older copy of the store is recognised as one: after a grant, a new document, a revocation, and once a day.
+    pub(crate) async fn raise_generation(&self) -> Result<(), DatabaseError> {
+        self.change_keys(WorkstationKeys::raise_generation).await
+    }
+
+    /// Changes the keyring's item: in the store, then in the keyring, then in memory.
+    async fn change_keys(
+        &self,
+        change: impl FnOnce(&mut WorkstationKeys),
+    ) -> Result<(), DatabaseError> {
+        let _one = self.0.changing_keys.lock().await;
+        let Ok(mut keys) = WorkstationKeys::from_item(&self.keys().to_item()) else {
             return Ok(());
         };
-        keys.raise_time_floor(signed);
-        settings::set_int(&mut *self.store().await, "time_floor", keys.time_floor()).await?;
+        change(&mut keys);
+        opening::remember(&mut *self.store().await, &keys).await?;
         if let Err(error) = self.0.keyring.set(keys.to_item()).await {
-            // The store is ahead of the keyring then, which is accepted; the next session tries again.
-            tracing::warn!(
-                code = error.code(),
-                "the time floor was not written to the keyring"
-            );
+            // The store is one step ahead of the keyring then, which is accepted; the next change tries again. The time counts at once.
+            tracing::warn!(code = error.code(), "the keyring was not written");
+            let floor = keys.time_floor();
+            let Ok(mut as_kept) = WorkstationKeys::from_item(&self.keys().to_item()) else {
+                return Ok(());
+            };
+            as_kept.catch_up(floor, 0);
+            self.set_keys(as_kept);
             return Ok(());
         }
-        *self.0.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
+        self.set_keys(keys);
         Ok(())
+    }
+
+    fn set_keys(&self, keys: WorkstationKeys) {
+        *self.0.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
     }
 
     /// Makes rows and files of the outbox agree again after a crash.
@@ -327,26 +349,6 @@ impl Workstation {
     }
 }
 
-/// Reads the keyring's item, or makes the first one where there is nothing yet that it could open.
-async fn workstation_keys(
-    dir: &Path,
-    keyring: &TimedKeyring,
-) -> Result<WorkstationKeys, OpenError> {
-    if let Some(item) = keyring.get().await? {
-        return WorkstationKeys::from_item(&item).map_err(OpenError::Item);
-    }
-    if dir.join(DATABASE).exists() || dir.join(PATIENTS).exists() {
-        return Err(OpenError::KeyringLost);
-    }
-    let keys = WorkstationKeys::generate(&mut random::generator()?);
-    keyring.set(keys.to_item()).await?;
-    // A keyring that forgets at once would lose everything at the next start.
-    match keyring.get().await? {
-        Some(item) if *item == *keys.to_item() => Ok(keys),
-        _ => Err(KeyringError::Failed("the item was not kept".into()).into()),
-    }
-}
-
 /// Binds the store to the profile's server, and returns the newest key set of the two.
 async fn remember_profile(
     store: &mut SqliteConnection,
@@ -368,19 +370,8 @@ async fn remember_profile(
     })
 }
 
-/// The wrapped key of the patient cache went with the old store: the cache opens for nobody. Kept, not deleted.
-fn quarantine_patients(dir: &Path) -> io::Result<()> {
-    for n in 0.. {
-        let to = dir.join(format!("patients.quarantine-{n}.db"));
-        if !to.exists() {
-            return fs::rename(dir.join(PATIENTS), to);
-        }
-    }
-    Ok(())
-}
-
 /// The directory, readable by its owner alone.
-fn create_private(dir: &Path) -> io::Result<()> {
+pub(crate) fn create_private(dir: &Path) -> io::Result<()> {
     fs::create_dir_all(dir)?;
     #[cfg(unix)]
     {

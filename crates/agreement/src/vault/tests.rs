@@ -30,11 +30,12 @@ fn the_keyring_item_keeps_everything() {
     let time = SignedTime::verify(&bytes, &key_set(), &nonce).unwrap();
     assert!(keys.raise_time_floor(&time));
     assert!(!keys.raise_time_floor(&time));
+    keys.raise_generation();
     let item = keys.to_item();
     crate::cbor::check(&item, &crate::cbor::Limits::DEFAULT).unwrap();
     let again = WorkstationKeys::from_item(&item).unwrap();
     assert_eq!(again.to_item(), item);
-    assert_eq!(again.time_floor(), T0);
+    assert_eq!((again.time_floor(), again.generation()), (T0, 1));
     assert_eq!(again.device_id(), keys.device_id());
     assert_eq!(again.device_x25519_public(), keys.device_x25519_public());
     assert_eq!(again.database_key(), keys.database_key());
@@ -48,7 +49,7 @@ fn a_damaged_keyring_item_is_refused() {
         assert!(WorkstationKeys::from_item(&item[..cut]).is_err());
     }
     let mut newer = item.to_vec();
-    newer[2] = 2;
+    newer[2] = 3;
     let refused = WorkstationKeys::from_item(&newer).err();
     assert_eq!(refused, Some(VaultError::Version));
     let mut longer = item.to_vec();
@@ -56,6 +57,51 @@ fn a_damaged_keyring_item_is_refused() {
     let refused = WorkstationKeys::from_item(&longer).err();
     assert_eq!(refused, Some(VaultError::Item));
     assert_eq!(VaultError::Item.code(), "keyring-lost");
+    assert_eq!(VaultError::Version.code(), "store-newer");
+}
+
+#[test]
+fn an_item_without_a_generation_is_of_generation_zero() {
+    let keys = workstation(1);
+    let item = keys.to_item();
+    // {1: 1, …, 5: 0}: one entry less, the version one less.
+    let mut first = item[..item.len() - 2].to_vec();
+    assert_eq!(item[item.len() - 2..], [6, 0]);
+    (first[0], first[2]) = (0xa5, 1);
+    let read = WorkstationKeys::from_item(&first).unwrap();
+    assert_eq!(read.generation(), 0);
+    assert_eq!(read.to_item(), item);
+    // Neither version takes the other's fields.
+    (first[0], first[2]) = (0xa5, 2);
+    assert!(WorkstationKeys::from_item(&first).is_err());
+    let mut longer = item.to_vec();
+    longer[2] = 1;
+    assert!(WorkstationKeys::from_item(&longer).is_err());
+}
+
+#[test]
+fn beginning_anew_changes_the_device_and_a_wipe_changes_the_secret() {
+    let keys = workstation(1);
+    let copy = || WorkstationKeys::from_item(&keys.to_item()).unwrap();
+    let mut anew = copy();
+    anew.begin_anew(&mut rng(2));
+    assert_ne!(anew.device_id(), keys.device_id());
+    assert_ne!(anew.device_x25519_public(), keys.device_x25519_public());
+    assert_eq!(anew.database_key(), keys.database_key());
+
+    let mut wiped = copy();
+    wiped.replace_secret(&mut rng(2));
+    assert_eq!(wiped.device_id(), keys.device_id());
+    assert_ne!(wiped.database_key(), keys.database_key());
+    assert_ne!(wiped.kek(&[8; 32], 1), keys.kek(&[8; 32], 1));
+    // A store of the old generation, or one ahead of it by a crash, is behind both.
+    assert!(anew.generation() > keys.generation() + 1);
+    assert!(wiped.generation() > keys.generation() + 1);
+
+    let mut ahead = copy();
+    ahead.catch_up(T0, 7);
+    ahead.catch_up(0, 3);
+    assert_eq!((ahead.time_floor(), ahead.generation()), (T0, 7));
 }
 
 #[test]

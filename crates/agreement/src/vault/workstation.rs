@@ -1,4 +1,6 @@
-//! The keyring's item: CBOR {1: 1, 2: S (32), 3: device Ed25519 seed (32), 4: device X25519 secret (32), 5: time floor}.
+//! The keyring's item: CBOR {1: 2, 2: S (32), 3: device Ed25519 seed (32), 4: device X25519 secret (32), 5: time floor, 6: generation}.
+//!
+//! Version 1 had no generation; it is read as generation 0.
 
 use rand_core::CryptoRng;
 use x25519_dalek::{PublicKey as X25519Public, StaticSecret};
@@ -8,7 +10,8 @@ use super::{VaultError, hkdf};
 use crate::cbor::{self, Fields, Limits, Value};
 use crate::keys::{PublicKey, SigningKey, device_id};
 
-const VERSION: u64 = 1;
+const VERSION: u64 = 2;
+const WITHOUT_GENERATION: u64 = 1;
 const DATABASE_INFO: &[u8] = b"infoblood/workstation-db/v1";
 const KEK_INFO: &[u8] = b"infoblood/kek/v1";
 
@@ -18,42 +21,60 @@ pub struct WorkstationKeys {
     device: SigningKey,
     device_x25519: StaticSecret,
     time_floor: i64,
+    generation: u64,
 }
 
 impl WorkstationKeys {
     /// New keys for a first start. The time floor begins at zero: only signed server times raise it.
     pub fn generate(rng: &mut impl CryptoRng) -> Self {
-        let mut secret = Zeroizing::new([0; 32]);
-        rng.fill_bytes(secret.as_mut_slice());
-        let mut seed = Zeroizing::new([0; 32]);
-        rng.fill_bytes(seed.as_mut_slice());
-        let mut x25519 = Zeroizing::new([0; 32]);
-        rng.fill_bytes(x25519.as_mut_slice());
+        let secret = random(rng);
         Self {
             secret,
-            device: SigningKey::from_bytes(&seed),
-            device_x25519: StaticSecret::from(*x25519),
+            device: SigningKey::from_bytes(&random(rng)),
+            device_x25519: StaticSecret::from(*random(rng)),
             time_floor: 0,
+            generation: 0,
         }
+    }
+
+    /// The keys for a store that begins anew: another device to the server, whose chains of statements and events begin anew too. S stays,
+    /// so that stores that were set aside can still be read; none of them is of the new generation.
+    pub fn begin_anew(&mut self, rng: &mut impl CryptoRng) {
+        self.device = SigningKey::from_bytes(&random(rng));
+        self.device_x25519 = StaticSecret::from(*random(rng));
+        self.generation = self.generation.saturating_add(2);
+    }
+
+    /// Another S for the same device: nothing that was encrypted before opens with these keys.
+    pub fn replace_secret(&mut self, rng: &mut impl CryptoRng) {
+        self.secret = random(rng);
+        self.generation = self.generation.saturating_add(2);
     }
 
     /// Reads the keyring's item.
     pub fn from_item(item: &[u8]) -> Result<Self, VaultError> {
         let limits = Limits::bytes(1024);
         let mut fields = Fields::decode(item, &limits).map_err(|_| VaultError::Item)?;
-        if fields.uint(1).map_err(|_| VaultError::Item)? != VERSION {
+        let version = fields.uint(1).map_err(|_| VaultError::Item)?;
+        if !matches!(version, VERSION | WITHOUT_GENERATION) {
             return Err(VaultError::Version);
         }
         let secret = take_secret(&mut fields, 2)?;
         let seed = take_secret(&mut fields, 3)?;
         let x25519 = take_secret(&mut fields, 4)?;
         let time_floor = fields.int(5).map_err(|_| VaultError::Item)?;
+        let generation = if version == WITHOUT_GENERATION {
+            0
+        } else {
+            fields.uint(6).map_err(|_| VaultError::Item)?
+        };
         fields.end().map_err(|_| VaultError::Item)?;
         Ok(Self {
             secret,
             device: SigningKey::from_bytes(&seed),
             device_x25519: StaticSecret::from(*x25519),
             time_floor,
+            generation,
         })
     }
 
@@ -61,8 +82,9 @@ impl WorkstationKeys {
     pub fn to_item(&self) -> Zeroizing<Vec<u8>> {
         // Written by hand, so that no intermediate value keeps a copy of the secrets.
         let mut out = Zeroizing::new(Vec::with_capacity(160));
-        cbor::head(&mut out, 5, 5);
-        out.extend([1, 1]);
+        cbor::head(&mut out, 5, 6);
+        out.push(1);
+        out.extend(cbor::encode(&Value::from(VERSION)));
         for (key, bytes) in [
             (2, &*self.secret),
             (3, self.device.as_bytes()),
@@ -73,6 +95,8 @@ impl WorkstationKeys {
         }
         out.push(5);
         out.extend(cbor::encode(&Value::from(self.time_floor)));
+        out.push(6);
+        out.extend(cbor::encode(&Value::from(self.generation)));
         out
     }
 
@@ -119,6 +143,22 @@ impl WorkstationKeys {
         raised
     }
 
+    /// Counts the states of the store that may not be put back.
+    pub const fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// One more state that may not be put back.
+    pub const fn raise_generation(&mut self) {
+        self.generation = self.generation.saturating_add(1);
+    }
+
+    /// Takes over what the store remembers of these two: it is written first, so it may be ahead.
+    pub fn catch_up(&mut self, time_floor: i64, generation: u64) {
+        self.time_floor = self.time_floor.max(time_floor);
+        self.generation = self.generation.max(generation);
+    }
+
     /// K_local = HKDF(S ‖ stretched passphrase, info ‖ person_id).
     pub(super) fn mix(&self, stretched: &[u8; 32], info: &[&[u8]]) -> Zeroizing<[u8; 32]> {
         hkdf(&[&*self.secret, stretched], info)
@@ -131,6 +171,12 @@ impl WorkstationKeys {
             &[KEK_INFO, self.device_id().as_bytes(), &epoch.to_be_bytes()],
         )
     }
+}
+
+fn random(rng: &mut impl CryptoRng) -> Zeroizing<[u8; 32]> {
+    let mut bytes = Zeroizing::new([0; 32]);
+    rng.fill_bytes(bytes.as_mut_slice());
+    bytes
 }
 
 fn take_secret(fields: &mut Fields, key: i64) -> Result<Zeroizing<[u8; 32]>, VaultError> {

@@ -339,6 +339,9 @@ impl Keyring for MemoryKeyring {
     }
 
     fn set(&self, item: &[u8]) -> Result<(), KeyringError> {
+        if let Some(error) = self.1.lock().unwrap().clone() {
+            return Err(error);
+        }
         *self.0.lock().unwrap() = Some(item.to_vec());
         Ok(())
     }
@@ -394,6 +397,24 @@ impl Machine {
         .await
     }
 
+    pub(crate) async fn start_anew(&self, profile: &SiteProfile) -> Workstation {
+        Workstation::start_anew(
+            self.path(),
+            profile,
+            self.keyring.clone(),
+            self.clock.clone(),
+            Self::options(),
+        )
+        .await
+        .unwrap()
+    }
+
+    /// The stable code of a refused start.
+    pub(crate) async fn refused(&self, profile: &SiteProfile) -> &'static str {
+        let opened = self.open_with(profile, Self::options()).await;
+        opened.err().unwrap().code()
+    }
+
     /// `workstation.db` as somebody with all keys of the machine sees it.
     pub(crate) async fn by_hand(&self, sql: &str) {
         use sqlx::{ConnectOptions as _, Connection as _};
@@ -429,6 +450,22 @@ pub(crate) fn request(login: &str, code: &str) -> EnrolRequest {
         passphrase: PASSPHRASE.into(),
         evidence: evidence(),
         decision: Decision::Accepted,
+    }
+}
+
+/// Copies a directory with everything in it.
+pub(crate) fn copy_directory(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let (path, to) = {
+            let path = entry.unwrap().path();
+            (path.clone(), to.join(path.file_name().unwrap()))
+        };
+        if path.is_dir() {
+            copy_directory(&path, &to);
+        } else {
+            std::fs::copy(path, to).unwrap();
+        }
     }
 }
 

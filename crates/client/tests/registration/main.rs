@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod anew;
 mod common;
 mod crash;
 mod hostile;
