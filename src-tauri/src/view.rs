@@ -191,6 +191,8 @@ seam! {
         pub iin_last4: String,
         pub blood: Option<BloodGroup>,
         pub deferral: DeferralState,
+        /// Invented, for training.
+        pub training: bool,
         /// How the spelling differed from what was typed, as «қ→к»; null when exact.
         pub matched: Option<String>,
     }
@@ -258,6 +260,8 @@ seam! {
         pub iin: String,
         pub iin_valid: bool,
         pub donor_number: Option<String>,
+        /// Invented, for training.
+        pub training: bool,
         pub deferrals: Vec<Deferral>,
         pub blood: Option<BloodGroup>,
         /// The values that disagree, safer one first; empty when there is one value or none.

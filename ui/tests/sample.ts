@@ -80,6 +80,7 @@ export const row: DonorRow = {
   iin_last4: '0129',
   blood: { abo: 'A', rh: '-', kell: '-' },
   deferral: 'permanent',
+  training: true,
   matched: null,
 };
 
@@ -94,6 +95,7 @@ export const card: DonorCard = {
   iin: '850715400129',
   iin_valid: false,
   donor_number: 'D-1',
+  training: true,
   deferrals: [
     {
       kind: 'permanent',

@@ -154,6 +154,7 @@ describe('donors', () => {
     iin_last4: '0129',
     blood: { abo: 'A', rh: '-', kell: '-' },
     deferral: 'permanent',
+    training: true,
     matched: null,
   } as const;
   const card: DonorCard = {
@@ -167,6 +168,7 @@ describe('donors', () => {
     iin: '850715400129',
     iin_valid: true,
     donor_number: 'D-1',
+    training: true,
     deferrals: [
       {
         kind: 'permanent',
@@ -197,6 +199,7 @@ describe('donors', () => {
     const text = shown.textContent ?? '';
     expect(text.indexOf('kk reason')).toBeLessThan(text.indexOf('Given'));
     expect(asked.filter((one) => one.command === 'open_donor')).toHaveLength(1);
+    expect(screen.getAllByText('оқу деректері')).toHaveLength(2);
   });
 
   it('forgets the list when the workstation is locked', async () => {

@@ -119,6 +119,8 @@ pub struct Facts {
     /// Twelve digits with a right check digit.
     pub iin_valid: bool,
     pub donor_number: Option<String>,
+    /// Invented, for training.
+    pub training: bool,
     /// Permanent first, then those that last longest.
     pub deferrals: Vec<Deferral>,
     pub blood: Option<BloodGroup>,
@@ -140,6 +142,9 @@ pub struct Summary {
     /// As recorded; empty if there is none.
     pub iin: String,
     pub donor_number: Option<String>,
+    /// Invented, for training.
+    #[serde(default)]
+    pub training: bool,
     pub blood: Option<BloodGroup>,
     /// Some deferral has no end.
     pub permanent: bool,
@@ -179,6 +184,7 @@ impl Summary {
             birth_date: person.birth.to_string(),
             iin: person.iin,
             donor_number: person.donor_number,
+            training: person.training,
             blood: determined(id, resources).group,
             permanent: ends.contains(&None),
             deferred_until: ends.into_iter().flatten().max(),
@@ -238,6 +244,7 @@ impl Facts {
             iin_valid: Iin::parse(&person.iin).is_ok(),
             iin: person.iin,
             donor_number: person.donor_number,
+            training: person.training,
             deferrals: deferrals(id, resources, today, rules),
             blood: blood.group,
             blood_conflict: blood.conflict,
@@ -260,6 +267,7 @@ struct Person {
     sex: Sex,
     iin: String,
     donor_number: Option<String>,
+    training: bool,
 }
 
 impl Person {
@@ -290,6 +298,7 @@ impl Person {
                 .to_owned(),
             donor_number: Identifier::find(&patient.identifier, system::DONOR_NUMBER)
                 .map(ToOwned::to_owned),
+            training: patient.is_test(),
         })
     }
 }

@@ -50,12 +50,17 @@ pub mod system {
     /// Category of an observation.
     pub const OBSERVATION_CATEGORY: &str =
         "http://terminology.hl7.org/CodeSystem/observation-category";
+    /// Purposes; its code [`super::TEST_DATA`] in `meta.security` says that a resource is about nobody.
+    pub const ACT_REASON: &str = "http://terminology.hl7.org/CodeSystem/v3-ActReason";
     /// Units of measure.
     pub const UCUM: &str = "http://unitsofmeasure.org";
 }
 
 /// LOINC code of an observation of ABO and RhD.
 pub const ABO_RH: &str = "882-1";
+
+/// Security label of invented data, in [`system::ACT_REASON`].
+pub const TEST_DATA: &str = "HTEST";
 
 /// A resource of one of the known types. Serialises as FHIR JSON with `resourceType`.
 #[derive(Debug, Clone, PartialEq, Serialize)]

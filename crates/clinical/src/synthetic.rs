@@ -16,7 +16,8 @@ use self::records::{Donor, Running};
 use crate::{
     donor::DonationKind,
     fhir::{
-        Coding, HumanName, Identifier, Meta, Organization, Patient, Reference, Resource, system,
+        Coding, HumanName, Identifier, Meta, Organization, Patient, Reference, Resource, TEST_DATA,
+        system,
     },
     iin::{Iin, Sex},
 };
@@ -169,7 +170,10 @@ impl<R: Rng> Donors<R> {
         };
         one.resources.push(Resource::Patient(Patient {
             id: one.id(),
-            meta: Some(meta(&one.site)),
+            meta: Some(Meta {
+                security: vec![Coding::new(system::ACT_REASON, TEST_DATA)],
+                ..meta(&one.site)
+            }),
             identifier: vec![
                 Identifier::new(system::IIN, iin.to_string()),
                 Identifier::new(system::DONOR_NUMBER, format!("D-{:07}", index + 1)),
@@ -249,6 +253,7 @@ impl<R: Rng> Donors<R> {
 
 fn meta(site: &str) -> Meta {
     Meta {
+        security: Vec::new(),
         tag: vec![Coding::new(system::SITE, site)],
     }
 }

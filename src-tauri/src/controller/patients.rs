@@ -70,6 +70,7 @@ fn row(row: client::DonorRow) -> DonorRow {
             donor::DeferralState::Temporary => view::DeferralState::Temporary,
             donor::DeferralState::Permanent => view::DeferralState::Permanent,
         },
+        training: summary.training,
         matched,
     }
 }
@@ -90,6 +91,7 @@ fn donor_card(card: client::DonorCard) -> DonorCard {
         iin: facts.iin,
         iin_valid: facts.iin_valid,
         donor_number: facts.donor_number,
+        training: facts.training,
         deferrals: facts.deferrals.into_iter().map(deferral).collect(),
         blood: facts.blood.map(blood_group),
         blood_conflict: facts.blood_conflict.into_iter().map(blood_group).collect(),

@@ -33,6 +33,7 @@ fn facts(lines: &[&str]) -> Facts {
 #[test]
 fn the_person() {
     let facts = facts(&[patient()]);
+    assert!(!facts.training);
     assert_eq!(
         (facts.family.as_str(), facts.given.as_str()),
         ("Қасымова", "Әсел")

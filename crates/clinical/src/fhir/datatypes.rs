@@ -62,9 +62,11 @@ impl FhirDate {
     }
 }
 
-/// `Meta`: only tags.
+/// `Meta`: only security labels and tags.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Meta {
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub security: Vec<Coding>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tag: Vec<Coding>,
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     ABO_RH, CodeableConcept, FhirDate, FhirError, HumanName, Identifier, Meta, Period, Quantity,
-    Reference, system,
+    Reference, TEST_DATA, system,
 };
 use crate::{blood::BloodGroup, iin::Sex};
 
@@ -45,6 +45,17 @@ impl Patient {
             "female" => Some(Sex::Female),
             _ => None,
         }
+    }
+
+    /// Whether the person is invented, for training.
+    pub fn is_test(&self) -> bool {
+        self.meta
+            .iter()
+            .flat_map(|meta| &meta.security)
+            .any(|label| {
+                label.system.as_deref() == Some(system::ACT_REASON)
+                    && label.code.as_deref() == Some(TEST_DATA)
+            })
     }
 
     pub(super) fn check(&self) -> Result<(), FhirError> {

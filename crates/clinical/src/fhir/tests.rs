@@ -251,7 +251,7 @@ fn known(elements: &HashMap<String, Vec<String>>, of: &str, value: &Value) {
                 assert!(elements[of].iter().any(|e| e == plain), "{of}.{name}");
                 let child_type = match (of, name.as_str()) {
                     (_, "meta") => "Meta",
-                    (_, "tag" | "coding") => "Coding",
+                    (_, "security" | "tag" | "coding") => "Coding",
                     (_, "identifier" | "accessionIdentifier") => "Identifier",
                     ("Patient", "name") => "HumanName",
                     (_, "period" | "occurrencePeriod") => "Period",

@@ -104,6 +104,10 @@ next: string | null, };
 
 export type DonorRow = { id: string, family: string, given: string, patronymic: string | null, birth_date: string, iin_last4: string, blood: BloodGroup | null, deferral: DeferralState, 
 /**
+ * Invented, for training.
+ */
+training: boolean, 
+/**
  * How the spelling differed from what was typed, as «қ→к»; null when exact.
  */
 matched: string | null, };
@@ -132,7 +136,11 @@ export type DonorCard = { id: string, family: string, given: string, patronymic:
 /**
  * Full years today.
  */
-age: number, iin: string, iin_valid: boolean, donor_number: string | null, deferrals: Array<Deferral>, blood: BloodGroup | null, 
+age: number, iin: string, iin_valid: boolean, donor_number: string | null, 
+/**
+ * Invented, for training.
+ */
+training: boolean, deferrals: Array<Deferral>, blood: BloodGroup | null, 
 /**
  * The values that disagree, safer one first; empty when there is one value or none.
  */
