@@ -118,6 +118,11 @@ impl SignedTime {
         Ok(Self { time })
     }
 
+    /// The time of a courier's answer, which the grant key signed over a nonce of ours.
+    pub(crate) const fn of_answer(time: i64) -> Self {
+        Self { time }
+    }
+
     /// Unix seconds.
     pub const fn time(&self) -> i64 {
         self.time

@@ -13,6 +13,7 @@
 //! Every error has `code()`: the stable code for which the interface has words.
 
 pub mod clock;
+pub mod courier;
 pub mod database;
 pub mod disk;
 pub mod document;

@@ -124,34 +124,54 @@ impl From<random::RandomError> for UnlockError {
     }
 }
 
+/// What the server took back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Revoked<'a> {
+    /// Everything of a person (32 hex digits).
+    Person(&'a str),
+    /// Only the grant: the agreement must be accepted anew.
+    Grant(&'a str),
+    /// The right of this workstation.
+    Device,
+}
+
 impl Workstation {
     /// What a server's refusal means for what is stored here.
     async fn obey(&self, person: &PersonSession, code: &str) -> Result<(), StoreError> {
-        let mut store = self.store().await;
         match code {
-            "person-revoked" => {
+            "person-revoked" => self.revoke(Revoked::Person(&person.person_id)).await,
+            "device-revoked" => self.revoke(Revoked::Device).await,
+            "agreement-required" => self.revoke(Revoked::Grant(&person.person_id)).await,
+            _ => Ok(()),
+        }
+    }
+
+    /// Destroys the keys and grants that the server took back.
+    pub(crate) async fn revoke(&self, revoked: Revoked<'_>) -> Result<(), StoreError> {
+        let mut store = self.store().await;
+        match revoked {
+            Revoked::Person(person_id) => {
                 sqlx::query("DELETE FROM grant_message WHERE person_id = ?")
-                    .bind(&person.person_id)
+                    .bind(person_id)
                     .execute(&mut *store)
                     .await?;
                 sqlx::query("UPDATE identity SET wrapped = NULL, refused = 'person-revoked' WHERE person_id = ?")
-                    .bind(&person.person_id)
+                    .bind(person_id)
                     .execute(&mut *store)
                     .await?;
             }
-            "device-revoked" => {
+            Revoked::Device => {
                 sqlx::query("DELETE FROM grant_message")
                     .execute(&mut *store)
                     .await?;
                 settings::remove(&mut store, "wrapped_dek").await?;
             }
-            "agreement-required" => {
+            Revoked::Grant(person_id) => {
                 sqlx::query("DELETE FROM grant_message WHERE person_id = ?")
-                    .bind(&person.person_id)
+                    .bind(person_id)
                     .execute(&mut *store)
                     .await?;
             }
-            _ => {}
         }
         Ok(())
     }
@@ -360,7 +380,7 @@ pub(crate) async fn store_grant(
     Ok(())
 }
 
-fn verify_grant(
+pub(crate) fn verify_grant(
     workstation: &Workstation,
     grant: &[u8],
     person_id: &str,

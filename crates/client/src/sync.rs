@@ -38,9 +38,7 @@ pub struct SyncOutcome {
 #[derive(FromRow)]
 struct Item {
     id: String,
-    kind: String,
     attempts: i64,
-    identity: Option<i64>,
     bytes: Option<Vec<u8>>,
     sealed: Vec<u8>,
 }
@@ -102,7 +100,7 @@ impl Workstation {
     /// What may be sent now. A decision waits for its person's enrolment, everything of the device for its first one.
     async fn due(&self, kind: Kind) -> Result<Vec<Item>, DatabaseError> {
         Ok(sqlx::query_as(
-            "SELECT o.id, o.kind, o.attempts, s.identity, s.bytes, o.sealed
+            "SELECT o.id, o.attempts, s.bytes, o.sealed
              FROM outbox o LEFT JOIN statement s ON s.item_id = o.id
              WHERE o.kind = ?1 AND o.wedged = 0 AND o.next_attempt_at <= ?2
                AND (?1 = 'enrolment' OR EXISTS (SELECT 1 FROM statement e WHERE e.kind = 'enrolment' AND e.receipt IS NOT NULL
@@ -169,7 +167,6 @@ impl Workstation {
         verdict: Verdict,
         outcome: &mut SyncOutcome,
     ) -> Result<(), StoreError> {
-        let mut store = self.store().await;
         match verdict {
             Verdict::Done => outcome.sent += 1,
             Verdict::Later { code, retry_after } => {
@@ -188,39 +185,56 @@ impl Workstation {
                 .bind(at)
                 .bind(&code)
                 .bind(&item.id)
-                .execute(&mut *store)
+                .execute(&mut *self.store().await)
                 .await?;
                 outcome.error = Some(code);
             }
             Verdict::Wedged { code } => {
-                let mut transaction = store.begin().await?;
-                sqlx::query(
-                    "UPDATE outbox SET wedged = 1, attempts = attempts + 1, error = ? WHERE id = ?",
-                )
-                .bind(&code)
-                .bind(&item.id)
-                .execute(&mut *transaction)
-                .await?;
-                if item.kind == Kind::Enrolment.as_str() {
-                    // Nothing else under these keys can ever be registered; the person enrols again with another code.
-                    sqlx::query("UPDATE identity SET refused = ? WHERE id = ?")
-                        .bind(&code)
-                        .bind(item.identity)
-                        .execute(&mut *transaction)
-                        .await?;
-                    sqlx::query(
-                        "UPDATE outbox SET wedged = 1, error = ? WHERE id IN (SELECT item_id FROM statement WHERE identity = ?)",
-                    )
-                    .bind(&code)
-                    .bind(item.identity)
-                    .execute(&mut *transaction)
-                    .await?;
-                }
-                transaction.commit().await?;
+                self.wedge(&item.id, &code).await?;
                 outcome.error = Some(code);
             }
         }
         Ok(())
+    }
+
+    /// Keeps the reason why an item will never be taken. A refused enrolment takes everything under its keys with it. False for an
+    /// item that does not wait.
+    pub(crate) async fn wedge(&self, id: &str, code: &str) -> Result<bool, StoreError> {
+        let mut store = self.store().await;
+        let mut transaction = store.begin().await?;
+        let wedged = sqlx::query(
+            "UPDATE outbox SET wedged = 1, attempts = attempts + 1, error = ? WHERE id = ?",
+        )
+        .bind(code)
+        .bind(id)
+        .execute(&mut *transaction)
+        .await?;
+        if wedged.rows_affected() == 0 {
+            return Ok(false);
+        }
+        let enrolled: Option<i64> = sqlx::query_scalar(
+            "SELECT identity FROM statement WHERE item_id = ? AND kind = 'enrolment'",
+        )
+        .bind(id)
+        .fetch_optional(&mut *transaction)
+        .await?;
+        if let Some(identity) = enrolled {
+            // Nothing else under these keys can ever be registered; the person enrols again with another code.
+            sqlx::query("UPDATE identity SET refused = ? WHERE id = ?")
+                .bind(code)
+                .bind(identity)
+                .execute(&mut *transaction)
+                .await?;
+            sqlx::query(
+                "UPDATE outbox SET wedged = 1, error = ? WHERE id IN (SELECT item_id FROM statement WHERE identity = ?)",
+            )
+            .bind(code)
+            .bind(identity)
+            .execute(&mut *transaction)
+            .await?;
+        }
+        transaction.commit().await?;
+        Ok(true)
     }
 
     async fn post_audit_events(&self, outcome: &mut SyncOutcome) -> Result<(), StoreError> {

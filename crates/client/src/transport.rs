@@ -12,10 +12,13 @@ use reqwest::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+mod courier;
 mod error;
 mod feed;
+pub use courier::CourierAnswer;
 pub use error::TransportError;
 pub(crate) use error::known_code;
+pub(crate) use feed::parse as parse_line;
 pub use feed::{FeedLine, FeedPage, Stream};
 
 /// Largest answer that is no change feed, in bytes.

@@ -35,9 +35,9 @@ const MIGRATIONS: &[&str] = &[include_str!("../migrations/patients/0001_first.sq
 
 /// The open patient cache of one signed-in person.
 pub struct UnlockedWorkstation {
-    workstation: Workstation,
+    pub(crate) workstation: Workstation,
     person: PersonSession,
-    gate: Unlocked,
+    pub(crate) gate: Unlocked,
     cache: Mutex<SqliteConnection>,
     token: Mutex<Option<Token>>,
 }

@@ -7,6 +7,7 @@ use super::{AnswerRecord, CourierError, PackId, RequestRecord, ShareKey};
 use crate::cose::{self, Sign1, content_type};
 use crate::key_set::{KeySet, KeyUse};
 use crate::keys::{PublicKey, device_id};
+use crate::session::SignedTime;
 use crate::vault::WorkstationKeys;
 
 /// Where a pack stands while it is read.
@@ -93,6 +94,7 @@ pub struct AnswerReader {
     sequence: Sequence,
     keys: KeySet,
     authority: PublicKey,
+    head: Option<([u8; 16], i64)>,
 }
 
 impl AnswerReader {
@@ -102,6 +104,7 @@ impl AnswerReader {
             sequence: Sequence::default(),
             keys: known,
             authority,
+            head: None,
         }
     }
 
@@ -127,6 +130,9 @@ impl AnswerReader {
             // Under the device's key alone there is never patient data, and the other way round.
             if record.needs_share() != chunk.needs_share {
                 return Err(CourierError::ShareNeeded);
+            }
+            if let AnswerRecord::Head(head) = &record {
+                self.head = Some((head.nonce, head.time));
             }
             out.push(record);
         }
@@ -157,6 +163,13 @@ impl AnswerReader {
         let chunk = verified(bytes, &key, self.keys.issuer())?;
         self.sequence.take(&chunk)?;
         Ok(chunk)
+    }
+
+    /// The server's time, if what was read answers this nonce.
+    pub fn signed_time(&self, nonce: &[u8; 16]) -> Option<SignedTime> {
+        self.head
+            .filter(|(answered, _)| answered == nonce)
+            .map(|(_, time)| SignedTime::of_answer(time))
     }
 
     /// The newest key set known after the chunks so far.

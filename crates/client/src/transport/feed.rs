@@ -131,7 +131,8 @@ impl FeedPage {
     }
 }
 
-fn parse(line: &[u8]) -> FeedLine {
+/// Reads one line of the feed.
+pub(crate) fn parse(line: &[u8]) -> FeedLine {
     #[derive(Deserialize)]
     struct Line {
         cursor: Cursor,

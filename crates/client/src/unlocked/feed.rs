@@ -7,6 +7,7 @@ use sqlx::{Connection as _, SqliteConnection};
 
 use super::{UnlockedWorkstation, cache};
 use crate::{
+    courier::Cursors,
     database::DatabaseError,
     error::StoreError,
     session::UnlockError,
@@ -34,7 +35,34 @@ impl UnlockedWorkstation {
         for stream in [Stream::Safety, Stream::All] {
             self.read_stream(stream, &mut done).await?;
         }
+        self.note_cursors().await?;
         Ok(done)
+    }
+
+    /// Where a stream of the cache stands.
+    pub(crate) async fn cursor(&self, stream: Stream) -> Result<Option<String>, UnlockError> {
+        Ok(
+            sqlx::query_scalar("SELECT cursor FROM feed WHERE stream = ?")
+                .bind(stream.as_str())
+                .fetch_optional(&mut *self.cache.lock().await)
+                .await?,
+        )
+    }
+
+    /// Tells the workstation where the feed stands, so that a pack can ask for what follows while the cache is closed.
+    pub(crate) async fn note_cursors(&self) -> Result<(), UnlockError> {
+        let cursors = Cursors {
+            safety: self.cursor(Stream::Safety).await?,
+            all: self.cursor(Stream::All).await?,
+        };
+        self.workstation.remember_cursors(&cursors).await?;
+        Ok(())
+    }
+
+    /// Empties the cache: it is filled from the beginning.
+    pub(crate) async fn empty(&self) -> Result<(), UnlockError> {
+        clear(&mut *self.cache.lock().await).await?;
+        Ok(())
     }
 
     async fn read_stream(&self, stream: Stream, done: &mut Refreshed) -> Result<(), UnlockError> {
@@ -56,10 +84,7 @@ impl UnlockedWorkstation {
 
     /// One page; whether there is more.
     async fn read_page(&self, stream: Stream, done: &mut Refreshed) -> Result<bool, UnlockError> {
-        let after: Option<String> = sqlx::query_scalar("SELECT cursor FROM feed WHERE stream = ?")
-            .bind(stream.as_str())
-            .fetch_optional(&mut *self.cache.lock().await)
-            .await?;
+        let after = self.cursor(stream).await?;
         let transport = &self.workstation.0.transport;
         let token = self.token().await?;
         let mut page = match transport
@@ -123,7 +148,7 @@ impl UnlockedWorkstation {
     }
 
     /// Applies lines and moves the cursor in one transaction.
-    async fn apply(
+    pub(crate) async fn apply(
         &self,
         stream: Stream,
         batch: Vec<FeedLine>,

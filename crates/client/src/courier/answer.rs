@@ -1,0 +1,273 @@
+//! «Read the answer»: checked as a whole, then receipts, documents, grants and revocations; patient data are put aside.
+
+use std::path::{Path, PathBuf};
+
+use infoblood_agreement::{
+    courier::{AnswerHead, AnswerReader, AnswerRecord, DeviceState, ItemState},
+    keys::PublicKey,
+};
+use serde::{Deserialize, Serialize};
+
+use super::{Chunks, Cursors, NewFile, PackError, Progress, export::requests};
+use crate::{
+    Workstation,
+    database::DatabaseError,
+    error::StoreError,
+    receipts::Kept,
+    session::{Revoked, verify_grant},
+    settings,
+};
+use infoblood_agreement::courier::CourierError;
+
+const COUNTER: &str = "courier_counter";
+const PENDING: &str = "courier_answer";
+
+/// What an answer brought.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Taken {
+    /// Receipts that verified.
+    pub receipts: u64,
+    /// Items without a receipt of their own that the server has now.
+    pub stored: u64,
+    /// Items that the server refused; they are shown with the reason.
+    pub refused: u64,
+    /// Persons who may open the patient data with their passphrase now.
+    pub grants: u64,
+    /// Persons whose right is gone.
+    pub revoked: u64,
+    /// Whether patient data wait for somebody to sign in.
+    pub has_patients: bool,
+    /// Persons whose decision was registered.
+    pub registered: Vec<String>,
+}
+
+/// The answer whose patient data wait.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Pending {
+    pub(super) counter: u64,
+    /// Where the change feed stood when this was asked for.
+    pub(super) from: Cursors,
+}
+
+impl Workstation {
+    /// Takes the answer in `file`. The whole file is verified first; a refused or cancelled one changes nothing.
+    pub async fn read_answer(&self, file: &Path, progress: &Progress) -> Result<Taken, PackError> {
+        let (head, from) = self.check_answer(file, progress).await?;
+        let mut taken = Taken::default();
+        let mut reader = self.answer_reader();
+        let mut chunks = Chunks::open(file).await?;
+        let quiet = Progress::default();
+        let mut records = Vec::new();
+        while let Some(chunk) = chunks.next(&quiet).await? {
+            match reader.read(&chunk, &self.keys(), None)? {
+                Some(more) => records.extend(more),
+                None => taken.has_patients = true,
+            }
+        }
+        if taken.has_patients {
+            self.put_aside(file).await?;
+        }
+        self.accept_key_set(reader.key_set().clone()).await?;
+        if let Some(time) = reader.signed_time(&head.nonce) {
+            self.accept_time(&time).await?;
+        }
+        if head.device == DeviceState::Revoked {
+            self.revoke(Revoked::Device).await?;
+        }
+        self.take_records(records, &mut taken).await?;
+        self.finish(&head, from, taken.has_patients).await?;
+        Ok(taken)
+    }
+
+    pub(super) fn answer_reader(&self) -> AnswerReader {
+        let authority: PublicKey = *self.0.profile.authority();
+        AnswerReader::new((*self.key_set()).clone(), authority)
+    }
+
+    /// Where the patient data of the last answer wait.
+    pub(super) fn pending_file(&self) -> Result<PathBuf, PackError> {
+        Ok(self.courier_dir()?.join("answer.ibpack"))
+    }
+
+    pub(super) async fn pending(&self) -> Result<Option<Pending>, DatabaseError> {
+        let json = settings::get(&mut *self.store().await, PENDING).await?;
+        Ok(json.and_then(|json| serde_json::from_slice(&json).ok()))
+    }
+
+    pub(super) async fn forget_pending(&self) -> Result<(), PackError> {
+        settings::remove(&mut *self.store().await, PENDING).await?;
+        match tokio::fs::remove_file(self.pending_file()?).await {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Every signature, the order and the end; then that it is ours, asked for, and not older than what was read.
+    async fn check_answer(
+        &self,
+        file: &Path,
+        progress: &Progress,
+    ) -> Result<(AnswerHead, Cursors), PackError> {
+        let mut reader = self.answer_reader();
+        let mut chunks = Chunks::open(file).await?;
+        progress.begin(chunks.length);
+        let mut first = None;
+        while let Some(chunk) = chunks.next(progress).await? {
+            reader.check(&chunk)?;
+            first.get_or_insert(chunk);
+        }
+        reader.end()?;
+        let first = first.ok_or(CourierError::Truncated)?;
+        let records = self.answer_reader().read(&first, &self.keys(), None)?;
+        let Some(AnswerRecord::Head(head)) = records.into_iter().flatten().next() else {
+            return Err(CourierError::Order.into());
+        };
+        if head.device_id != self.device_id() || head.site != self.0.profile.site().code {
+            return Err(CourierError::OtherDevice.into());
+        }
+        let mut store = self.store().await;
+        let nonce = hex::encode(head.nonce);
+        let asked = requests(&mut store)
+            .await?
+            .into_iter()
+            .find(|asked| asked.nonce == nonce)
+            .ok_or(PackError::Unasked)?;
+        let read = settings::int(&mut store, COUNTER).await?.unwrap_or(0);
+        let counter = i64::try_from(head.counter).map_err(|_| CourierError::Order)?;
+        if counter <= read {
+            return Err(PackError::Old);
+        }
+        Ok((head, asked.cursors))
+    }
+
+    async fn put_aside(&self, file: &Path) -> Result<(), PackError> {
+        let mut copy = NewFile::create(&self.pending_file()?).await?;
+        let mut from = tokio::fs::File::open(file).await?;
+        tokio::io::copy(&mut from, &mut copy.file).await?;
+        copy.finish().await?;
+        Ok(())
+    }
+
+    async fn take_records(
+        &self,
+        records: Vec<AnswerRecord>,
+        taken: &mut Taken,
+    ) -> Result<(), PackError> {
+        // Grants need the receipts, the receipts of this very answer too.
+        let (grants, others): (Vec<_>, Vec<_>) = records
+            .into_iter()
+            .partition(|record| matches!(record, AnswerRecord::Grant { .. }));
+        for record in others.into_iter().chain(grants) {
+            match record {
+                AnswerRecord::Receipt { id, receipt } => {
+                    if let Kept::Verified { decided } = self.keep_receipt(&id, &receipt).await? {
+                        taken.receipts += 1;
+                        taken.registered.extend(decided);
+                    }
+                }
+                AnswerRecord::Item { id, state } => self.take_item(&id, state, taken).await?,
+                AnswerRecord::Grant {
+                    person_id,
+                    name,
+                    role,
+                    grant,
+                } => {
+                    if self.take_grant(&person_id, &grant, &name, &role).await? {
+                        taken.grants += 1;
+                    }
+                }
+                AnswerRecord::NoGrant { person_id, code } => {
+                    if code == "person-revoked" {
+                        self.revoke(Revoked::Person(&person_id)).await?;
+                        taken.revoked += 1;
+                    } else if code == "agreement-required" {
+                        self.revoke(Revoked::Grant(&person_id)).await?;
+                    }
+                }
+                // Patient data come later, the head was read.
+                AnswerRecord::Document { .. } | AnswerRecord::Change(_) | AnswerRecord::Head(_) => {
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn take_item(
+        &self,
+        id: &str,
+        state: ItemState,
+        taken: &mut Taken,
+    ) -> Result<(), PackError> {
+        match state {
+            // A statement of ours goes only with its verified receipt.
+            ItemState::Stored => {
+                let done = sqlx::query(
+                    "DELETE FROM outbox WHERE id = ? AND NOT EXISTS (SELECT 1 FROM statement WHERE item_id = outbox.id)",
+                )
+                .bind(id)
+                .execute(&mut *self.store().await)
+                .await?;
+                if done.rows_affected() > 0 {
+                    self.0.outbox.remove(id).map_err(StoreError::from)?;
+                    taken.stored += 1;
+                }
+            }
+            ItemState::Rejected { code } => {
+                if self.wedge(id, &code).await? {
+                    taken.refused += 1;
+                }
+            }
+            ItemState::Later { .. } => {}
+        }
+        Ok(())
+    }
+
+    /// Keeps a grant that verifies; one that does not changes nothing.
+    pub(crate) async fn take_grant(
+        &self,
+        person_id: &str,
+        grant: &[u8],
+        name: &str,
+        role: &str,
+    ) -> Result<bool, StoreError> {
+        let mut store = self.store().await;
+        let Some(identity) = crate::people::identity(&mut store, person_id).await? else {
+            return Ok(false);
+        };
+        let Some(registered) = self.registered(&mut store, identity.id).await? else {
+            return Ok(false);
+        };
+        let Ok(verified) = verify_grant(self, grant, person_id, &registered) else {
+            tracing::warn!("a grant in an answer was refused");
+            return Ok(false);
+        };
+        crate::session::store_grant(&mut store, person_id, verified.as_bytes(), self.now()).await?;
+        sqlx::query("UPDATE identity SET name = ?, role = ? WHERE id = ?")
+            .bind(name)
+            .bind(role)
+            .bind(identity.id)
+            .execute(&mut *store)
+            .await?;
+        Ok(true)
+    }
+
+    async fn finish(
+        &self,
+        head: &AnswerHead,
+        from: Cursors,
+        has_patients: bool,
+    ) -> Result<(), PackError> {
+        let mut store = self.store().await;
+        if has_patients {
+            let pending = Pending {
+                counter: head.counter,
+                from,
+            };
+            let json = serde_json::to_vec(&pending).map_err(StoreError::sign)?;
+            settings::set(&mut store, PENDING, &json).await?;
+        }
+        let counter = i64::try_from(head.counter).map_err(|_| CourierError::Order)?;
+        settings::set_int(&mut store, COUNTER, counter).await?;
+        Ok(())
+    }
+}
