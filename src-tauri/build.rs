@@ -22,6 +22,11 @@ const COMMANDS: &[&str] = &[
     "use_profile",
     "search_donors",
     "open_donor",
+    "courier_export",
+    "upload_begin",
+    "upload_piece",
+    "upload_end",
+    "upload_cancel",
 ];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -30,6 +30,11 @@ pub(crate) fn handler() -> impl Fn(Invoke) -> bool + Send + Sync + 'static {
         use_profile,
         search_donors,
         open_donor,
+        courier_export,
+        upload_begin,
+        upload_piece,
+        upload_end,
+        upload_cancel,
     ]
 }
 
@@ -183,4 +188,39 @@ async fn open_donor(controller: State<'_, Handle>, id: String) -> Answer<view::D
     controller
         .ask(|reply| Request::OpenDonor { id, reply })
         .await
+}
+
+#[tauri::command]
+async fn courier_export(controller: State<'_, Handle>) -> Answer<view::SavedPack> {
+    controller.ask(Request::CourierExport).await
+}
+
+#[tauri::command]
+async fn upload_begin(controller: State<'_, Handle>) -> Answer<()> {
+    controller.ask(Request::UploadBegin).await
+}
+
+/// The piece is the raw body of the request: no copy as text.
+#[tauri::command]
+async fn upload_piece(
+    controller: State<'_, Handle>,
+    request: tauri::ipc::Request<'_>,
+) -> Answer<()> {
+    let bytes = match request.body() {
+        tauri::ipc::InvokeBody::Raw(bytes) => bytes.clone(),
+        tauri::ipc::InvokeBody::Json(_) => Vec::new(),
+    };
+    controller
+        .ask(|reply| Request::UploadPiece { bytes, reply })
+        .await
+}
+
+#[tauri::command]
+async fn upload_end(controller: State<'_, Handle>) -> Answer<view::FileTaken> {
+    controller.ask(Request::UploadEnd).await
+}
+
+#[tauri::command]
+async fn upload_cancel(controller: State<'_, Handle>) -> Answer<()> {
+    controller.ask(Request::UploadCancel).await
 }

@@ -19,12 +19,13 @@ use tokio::{
 use crate::{
     profile::Places,
     view::{
-        self, AgreementView, AppError, CodeCheck, Connection, DonorCard, DonorPage, Evidence, Lang,
-        PassphraseCheck, SavedProof,
+        self, AgreementView, AppError, CodeCheck, Connection, DonorCard, DonorPage, Evidence,
+        FileTaken, Lang, PassphraseCheck, SavedPack, SavedProof,
     },
 };
 
 mod agreement;
+mod courier;
 mod enrol;
 mod failure;
 mod language;
@@ -131,6 +132,14 @@ pub enum Request {
         id: String,
         reply: Reply<DonorCard>,
     },
+    CourierExport(Reply<SavedPack>),
+    UploadBegin(Reply<()>),
+    UploadPiece {
+        bytes: Vec<u8>,
+        reply: Reply<()>,
+    },
+    UploadEnd(Reply<FileTaken>),
+    UploadCancel(Reply<()>),
 }
 
 /// Everything the controller reacts to.
@@ -140,6 +149,7 @@ enum Event {
     Synced(sync::Outcome),
     Unlocked(Box<session::UnlockDone>),
     Refreshed(session::RefreshDone),
+    Read(Box<courier::ReadDone>),
     Close(oneshot::Sender<()>),
 }
 
@@ -243,6 +253,11 @@ struct Controller {
     last_touch: Instant,
     /// Attempts to open a cache so far; an older one that ends late is told by its number.
     openings: u64,
+    /// A chosen file on its way in.
+    upload: Option<courier::Upload>,
+    /// A chosen file that is being read, and how many there were.
+    reading: Option<courier::Reading>,
+    readings: u64,
     shown: Option<view::State>,
 }
 
@@ -263,6 +278,9 @@ impl Controller {
             connection: Connection::Unknown,
             last_touch: Instant::now(),
             openings: 0,
+            upload: None,
+            reading: None,
+            readings: 0,
             shown: None,
         }
     }
@@ -303,6 +321,7 @@ impl Controller {
             Event::Synced(outcome) => self.synced(outcome).await,
             Event::Unlocked(done) => self.unlocked(*done).await,
             Event::Refreshed(done) => self.refreshed(done).await,
+            Event::Read(done) => self.read_done(*done).await,
             Event::Close(_) => {}
         }
     }
@@ -360,6 +379,13 @@ impl Controller {
                 reply,
             } => drop(reply.send(self.search(&query, after).await)),
             Request::OpenDonor { id, reply } => drop(reply.send(self.open_donor(&id).await)),
+            Request::CourierExport(reply) => drop(reply.send(self.courier_export().await)),
+            Request::UploadBegin(reply) => drop(reply.send(self.upload_begin().await)),
+            Request::UploadPiece { bytes, reply } => {
+                drop(reply.send(self.upload_piece(&bytes).await));
+            }
+            Request::UploadEnd(reply) => self.upload_end(reply).await,
+            Request::UploadCancel(reply) => drop(reply.send(self.upload_cancel().await)),
         }
     }
 
@@ -391,9 +417,9 @@ impl Controller {
             }
             Phase::Unlocked(_) => {
                 self.refresh_if_due();
-                false
+                self.reading.is_some()
             }
-            _ => false,
+            _ => self.reading.is_some(),
         }
     }
 

@@ -61,6 +61,8 @@ seam! {
         pub data_as_of: Option<String>,
         /// Sealed items the server has not acknowledged yet.
         pub waiting: u32,
+        /// While a chosen file is read.
+        pub reading: Option<FileProgress>,
         /// True when a WebDriver drives the window.
         pub automation: bool,
     }
@@ -174,6 +176,27 @@ seam! {
     }
 
     pub struct SavedProof { pub path: String }
+
+    /// A file with everything that waits.
+    pub struct SavedPack { pub path: String, pub items: u32 }
+
+    /// How far a chosen file is read, in bytes; `total` is 0 before it is known.
+    #[derive(Copy, Eq)]
+    pub struct FileProgress {
+        #[cfg_attr(test, ts(type = "number"))]
+        pub done: u64,
+        #[cfg_attr(test, ts(type = "number"))]
+        pub total: u64,
+    }
+
+    /// What a chosen file was.
+    #[serde(tag = "kind", rename_all = "lowercase")]
+    pub enum FileTaken {
+        /// The server's answer to this workstation.
+        Answer { receipts: u32, stored: u32, refused: u32, grants: u32, revoked: u32, has_patients: bool },
+        /// Another workstation's file; the answer to it lies at `path`.
+        Forwarded { path: String },
+    }
 
     pub struct DonorPage {
         pub total: u32,

@@ -1,7 +1,7 @@
 //! Saving a person's acceptance as a file that any SCITT verifier reads.
 
 use std::{
-    fs::OpenOptions,
+    fs::{File, OpenOptions},
     io::{self, Write as _},
     path::{Path, PathBuf},
 };
@@ -16,6 +16,12 @@ use crate::view::{AppError, SavedProof};
 const MOST_COPIES: u32 = 1000;
 
 impl Controller {
+    /// Where files for people go: their downloads, else the data directory.
+    pub(super) fn saved_dir(&self) -> &Path {
+        let downloads = self.config.downloads.as_deref();
+        downloads.unwrap_or(&self.config.data_dir)
+    }
+
     pub(super) async fn save_proof(&self, person_id: &str) -> Result<SavedProof, AppError> {
         let workstation = self.workstation()?;
         let proof = workstation
@@ -29,11 +35,7 @@ impl Controller {
         let (Some(proof), Some(progress)) = (proof, progress) else {
             return Err(named("agreement-required"));
         };
-        let dir = self
-            .config
-            .downloads
-            .as_deref()
-            .unwrap_or(&self.config.data_dir);
+        let dir = self.saved_dir();
         // The beginning of the statement's own hash: nothing in it tells who signed.
         let id = &progress.statement_id[..12.min(progress.statement_id.len())];
         let save = |kind: &str, bytes: &[u8]| {
@@ -51,6 +53,20 @@ impl Controller {
 
 /// Writes `<name>.cose`, or `<name>-2.cose` and so on: a file that is there already is never overwritten.
 fn write_new(dir: &Path, name: &str, bytes: &[u8]) -> io::Result<PathBuf> {
+    let (path, mut file) = create_new(dir, name, "cose")?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    Ok(path)
+}
+
+/// A path in `dir` that nothing has: `<name>.<extension>` or `<name>-2.<extension>` and so on.
+pub(super) fn free_name(dir: &Path, name: &str, extension: &str) -> io::Result<PathBuf> {
+    let (path, _) = create_new(dir, name, extension)?;
+    std::fs::remove_file(&path)?;
+    Ok(path)
+}
+
+fn create_new(dir: &Path, name: &str, extension: &str) -> io::Result<(PathBuf, File)> {
     std::fs::create_dir_all(dir)?;
     for copy in 1..=MOST_COPIES {
         let suffix = if copy == 1 {
@@ -58,13 +74,9 @@ fn write_new(dir: &Path, name: &str, bytes: &[u8]) -> io::Result<PathBuf> {
         } else {
             format!("-{copy}")
         };
-        let path = dir.join(format!("{name}{suffix}.cose"));
+        let path = dir.join(format!("{name}{suffix}.{extension}"));
         match OpenOptions::new().write(true).create_new(true).open(&path) {
-            Ok(mut file) => {
-                file.write_all(bytes)?;
-                file.sync_all()?;
-                return Ok(path);
-            }
+            Ok(file) => return Ok((path, file)),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             Err(error) => return Err(error),
         }

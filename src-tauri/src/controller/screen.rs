@@ -45,6 +45,7 @@ impl Controller {
                 _ => None,
             },
             waiting: u32::try_from(waiting).unwrap_or(u32::MAX),
+            reading: self.reading(),
             automation: self.config.automation,
         })
     }

@@ -2,7 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use infoblood_client::{PersonSession, SignInError, UnlockedWorkstation, Workstation};
+use infoblood_client::{
+    PersonSession, SignInError, UnlockedWorkstation, Workstation,
+    courier::Progress as CourierProgress,
+};
 use jiff::Timestamp;
 use secrecy::SecretString;
 use tokio::{task::JoinHandle, time::Instant};
@@ -241,6 +244,10 @@ impl Controller {
         open.refresh_at = Instant::now() + REFRESH_EVERY;
         let (cache, opening) = (Arc::clone(&open.cache), open.opening);
         open.refreshing = Some(tokio::spawn(async move {
+            // What a courier brought comes first: it may be all there is.
+            if let Err(error) = cache.apply_answer(&CourierProgress::default()).await {
+                told("courier-apply", error.code(), &error);
+            }
             let result = cache
                 .refresh()
                 .await

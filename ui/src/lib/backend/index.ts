@@ -8,13 +8,18 @@ import type {
   DonorCard,
   DonorPage,
   Evidence,
+  FileTaken,
   Lang,
   PassphraseCheck,
+  SavedPack,
   SavedProof,
   State,
 } from './bindings';
 
 export type * from './bindings';
+
+/** Bytes of one piece of a chosen file. */
+const PIECE = 1024 * 1024;
 
 export const backend = {
   getState: () => invoke<State>('get_state'),
@@ -37,6 +42,17 @@ export const backend = {
   useProfile: (text: string) => invoke<void>('use_profile', { text }),
   searchDonors: (query: string, after: string | null) => invoke<DonorPage>('search_donors', { query, after }),
   openDonor: (id: string) => invoke<DonorCard>('open_donor', { id }),
+  courierExport: () => invoke<SavedPack>('courier_export'),
+  /** Reads a chosen file, piece by piece: an answer, or another site's file to forward. */
+  readFile: async (file: Blob) => {
+    await invoke<void>('upload_begin');
+    for (let at = 0; at < file.size; at += PIECE) {
+      const piece = await file.slice(at, at + PIECE).arrayBuffer();
+      await invoke<void>('upload_piece', new Uint8Array(piece));
+    }
+    return invoke<FileTaken>('upload_end');
+  },
+  cancelReading: () => invoke<void>('upload_cancel'),
   /** Calls back with every new state; the promise gives the function that ends it. */
   onState: (changed: (state: State) => void) =>
     listen<State>('state', (event) => {

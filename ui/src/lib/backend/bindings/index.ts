@@ -30,6 +30,10 @@ data_as_of: string | null,
  */
 waiting: number, 
 /**
+ * While a chosen file is read.
+ */
+reading: FileProgress | null, 
+/**
  * True when a WebDriver drives the window.
  */
 automation: boolean, };
