@@ -1,7 +1,6 @@
 //! `GET /v1/changes`: the change feed as NDJSON, closed by an end line.
 
 use std::collections::HashMap;
-use std::fmt::Write as _;
 use std::sync::Arc;
 
 use axum::extract::rejection::QueryRejection;
@@ -48,7 +47,7 @@ pub(super) async fn get<D: Database>(
             );
         }
     };
-    let page = feed::read(&mut tx, &entitled, stream, after, limit).await?;
+    let page = feed::read(&mut tx, &entitled.scope(), stream, after, limit).await?;
     Ok(([(CONTENT_TYPE, "application/x-ndjson")], lines(&page)).into_response())
 }
 
@@ -60,20 +59,7 @@ fn lines(page: &Page) -> String {
         .sum();
     let mut lines = String::with_capacity(size + 128);
     for change in &page.changes {
-        let cursor = feed::cursor(change.sequence);
-        // The resource stands as it was stored, which was checked to be one line of JSON.
-        let written = match &change.body {
-            Some(body) => writeln!(
-                lines,
-                r#"{{"cursor":"{cursor}","op":"put","resource":{body}}}"#
-            ),
-            None => writeln!(
-                lines,
-                "{}",
-                json!({ "cursor": cursor, "op": "delete", "type": change.kind, "id": change.id })
-            ),
-        };
-        debug_assert!(written.is_ok(), "a String takes everything");
+        feed::write_line(&mut lines, change);
     }
     lines.push_str(
         &json!({ "cursor": feed::cursor(page.next), "end": true, "more": page.more }).to_string(),

@@ -29,6 +29,28 @@ pub struct Entitled {
     pub acceptance: Decision,
 }
 
+impl Entitled {
+    /// What the caller's device may hold.
+    pub fn scope(&self) -> Scope {
+        Scope {
+            site: self.caller.device.site.clone(),
+        }
+    }
+}
+
+/// The patient data that a device may hold; there is one only for an entitled person there.
+#[derive(Debug)]
+pub struct Scope {
+    site: String,
+}
+
+impl Scope {
+    /// Code of the site.
+    pub fn site(&self) -> &str {
+        &self.site
+    }
+}
+
 /// The caller behind a bearer token.
 pub async fn caller<D: Database>(
     context: &Context<D>,

@@ -8,9 +8,7 @@ use infoblood_agreement::sealed::{Kind, SealedItem, item_id};
 
 use crate::context::Context;
 use crate::problem::Problem;
-use crate::storage::{
-    AuditEvent, AuditGap, AuditStorage, Database, DeviceStorage, GapKind, StorageError, Transaction,
-};
+use crate::storage::{AuditEvent, AuditGap, Database, GapKind, StorageError, Transaction};
 
 /// What became of one item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,11 +29,50 @@ pub async fn take<D: Database>(
     id: &str,
     sealed: &str,
 ) -> Result<Outcome, Problem> {
-    match verify(context, id, sealed).await {
-        Ok((message, event, device_id)) => store(context, message, event, device_id).await,
-        Err(Refusal::Code(code)) => Ok(Outcome::Rejected(code)),
-        Err(Refusal::Storage(error)) => Err(error.into()),
+    let message = match open(context, sealed) {
+        Ok(message) => message,
+        Err(code) => return Ok(Outcome::Rejected(code)),
+    };
+    let mut tx = context.database.read().await?;
+    let verified = match verify(&mut tx, message).await {
+        Ok(verified) => verified,
+        Err(Refusal::Code(code)) => return Ok(Outcome::Rejected(code)),
+        Err(Refusal::Storage(error)) => return Err(error.into()),
+    };
+    drop(tx);
+    if id != item_id(&verified.message) && id != hex::encode(verified.event.id) {
+        return Ok(Outcome::Rejected("id-mismatch"));
     }
+    let mut tx = context.database.write().await?;
+    let outcome = store(&mut tx, verified, context.now()).await?;
+    tx.commit().await?;
+    Ok(outcome)
+}
+
+/// Takes the opened messages of several events in one transaction: all outcomes are durable, or none.
+pub async fn take_opened<D: Database>(
+    context: &Context<D>,
+    messages: Vec<Vec<u8>>,
+) -> Result<Vec<Outcome>, Problem> {
+    let now = context.now();
+    let mut outcomes = Vec::with_capacity(messages.len());
+    let mut tx = context.database.write().await?;
+    for message in messages {
+        outcomes.push(match verify(&mut tx, message).await {
+            Ok(verified) => store(&mut tx, verified, now).await?,
+            Err(Refusal::Code(code)) => Outcome::Rejected(code),
+            Err(Refusal::Storage(error)) => return Err(error.into()),
+        });
+    }
+    tx.commit().await?;
+    Ok(outcomes)
+}
+
+/// An event under its device's signature.
+struct Verified {
+    message: Vec<u8>,
+    event: Event,
+    device_id: String,
 }
 
 enum Refusal {
@@ -49,27 +86,21 @@ impl From<StorageError> for Refusal {
     }
 }
 
-async fn verify<D: Database>(
-    context: &Context<D>,
-    id: &str,
-    sealed: &str,
-) -> Result<(Vec<u8>, Event, String), Refusal> {
-    let bytes = BASE64
-        .decode(sealed)
-        .map_err(|_| Refusal::Code("sealed-malformed"))?;
-    let item = SealedItem::parse(&bytes).map_err(|error| Refusal::Code(error.code()))?;
+fn open<D>(context: &Context<D>, sealed: &str) -> Result<Vec<u8>, &'static str> {
+    let bytes = BASE64.decode(sealed).map_err(|_| "sealed-malformed")?;
+    let item = SealedItem::parse(&bytes).map_err(|error| error.code())?;
     if item.kind() != Kind::AuditEvent {
-        return Err(Refusal::Code("sealed-unknown"));
+        return Err("sealed-unknown");
     }
     let message = item
         .open(&context.keys.sealing)
-        .map_err(|error| Refusal::Code(error.code()))?
-        .to_vec();
+        .map_err(|error| error.code())?;
+    Ok(message.to_vec())
+}
+
+async fn verify(tx: &mut impl Transaction, message: Vec<u8>) -> Result<Verified, Refusal> {
     let claimed = audit::claimed_device(&message).map_err(|error| Refusal::Code(error.code()))?;
-    let device = context
-        .database
-        .read()
-        .await?
+    let device = tx
         .device(&claimed)
         .await?
         .ok_or(Refusal::Code("device-unknown"))?;
@@ -77,21 +108,24 @@ async fn verify<D: Database>(
     let key =
         PublicKey::from_bytes(&device.signing_key).map_err(|error| Refusal::Code(error.code()))?;
     let event = Event::verify(&message, &key).map_err(|error| Refusal::Code(error.code()))?;
-    if id != item_id(&message) && id != hex::encode(event.id) {
-        return Err(Refusal::Code("id-mismatch"));
-    }
-    Ok((message, event, device.device_id))
+    Ok(Verified {
+        message,
+        event,
+        device_id: device.device_id,
+    })
 }
 
-async fn store<D: Database>(
-    context: &Context<D>,
-    message: Vec<u8>,
-    event: Event,
-    device_id: String,
-) -> Result<Outcome, Problem> {
+async fn store(
+    tx: &mut impl Transaction,
+    verified: Verified,
+    now: i64,
+) -> Result<Outcome, StorageError> {
+    let Verified {
+        message,
+        event,
+        device_id,
+    } = verified;
     let hash = audit::message_hash(&message);
-    let now = context.now();
-    let mut tx = context.database.write().await?;
     if tx.has_audit_event(&hash).await? {
         return Ok(Outcome::Duplicate);
     }
@@ -164,6 +198,5 @@ async fn store<D: Database>(
             tx.close_audit_gap(&device_id, gap.first, now).await?;
         }
     }
-    tx.commit().await?;
     Ok(Outcome::Stored(code))
 }

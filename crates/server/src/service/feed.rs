@@ -1,6 +1,10 @@
 //! The change feed: what a device may hold, in the order in which it changed.
 
-use super::access::Entitled;
+use std::fmt::Write as _;
+
+use serde_json::json;
+
+use super::access::Scope;
 use crate::problem::Problem;
 use crate::storage::{Change, Stream, Transaction};
 
@@ -52,10 +56,28 @@ pub fn parse_cursor(text: Option<&str>) -> Result<u64, Problem> {
     }
 }
 
-/// The changes after a cursor in the scope of the caller's device.
+/// Appends one change as a line of NDJSON.
+pub fn write_line(lines: &mut String, change: &Change) {
+    let cursor = cursor(change.sequence);
+    // The resource stands as it was stored, which was checked to be one line of JSON.
+    let written = match &change.body {
+        Some(body) => writeln!(
+            lines,
+            r#"{{"cursor":"{cursor}","op":"put","resource":{body}}}"#
+        ),
+        None => writeln!(
+            lines,
+            "{}",
+            json!({ "cursor": cursor, "op": "delete", "type": change.kind, "id": change.id })
+        ),
+    };
+    debug_assert!(written.is_ok(), "a String takes everything");
+}
+
+/// The changes after a cursor in a scope.
 pub async fn read(
     tx: &mut impl Transaction,
-    entitled: &Entitled,
+    scope: &Scope,
     stream: Stream,
     after: u64,
     limit: u32,
@@ -70,9 +92,7 @@ pub async fn read(
         ));
     }
     let limit = limit.clamp(1, MAX_LIMIT);
-    let mut changes = tx
-        .changes(&entitled.caller.device.site, stream, after, limit + 1)
-        .await?;
+    let mut changes = tx.changes(scope.site(), stream, after, limit + 1).await?;
     let more = changes.len() > limit as usize;
     changes.truncate(limit as usize);
     // At the end the cursor goes to the head, so that a quiet site's cursor does not grow old.

@@ -9,6 +9,7 @@
 
 mod agreements;
 mod audit;
+mod courier;
 mod devices;
 mod feed;
 mod log;
@@ -24,6 +25,7 @@ use std::future::Future;
 
 pub use agreements::{AgreementStorage, Decision, Document, Texts};
 pub use audit::{AuditEvent, AuditGap, AuditStorage, GapKind};
+pub use courier::CourierStorage;
 pub use devices::{Device, DeviceStatus, DeviceStorage};
 pub use feed::{Change, FeedHead, FeedStorage, NewResource, Stream};
 pub use log::{Entry, LogStorage};
@@ -87,6 +89,7 @@ pub trait Transaction:
     + SessionStorage
     + FeedStorage
     + AuditStorage
+    + CourierStorage
     + Send
     + 'static
 {

@@ -105,6 +105,12 @@ pub trait PeopleStorage {
         device_id: &str,
     ) -> impl Future<Output = Stored<Option<PersonKey>>> + Send;
 
+    /// Everybody who is enrolled on a device, in the order of their ids.
+    fn people_of_device(
+        &mut self,
+        device_id: &str,
+    ) -> impl Future<Output = Stored<Vec<Person>>> + Send;
+
     /// Adds a key; `Conflict` if it is enrolled already.
     fn add_person_key(&mut self, key: &PersonKey) -> impl Future<Output = Stored<()>> + Send;
 }

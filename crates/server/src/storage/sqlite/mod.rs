@@ -6,6 +6,7 @@
 
 mod agreements;
 mod audit;
+mod courier;
 mod devices;
 mod feed;
 mod log;

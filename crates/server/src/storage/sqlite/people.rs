@@ -148,6 +148,17 @@ impl PeopleStorage for SqliteTx {
         row.as_ref().map(person_key).transpose()
     }
 
+    async fn people_of_device(&mut self, device_id: &str) -> Stored<Vec<Person>> {
+        let rows = sqlx::query(
+            "SELECT * FROM people WHERE person_id IN (SELECT person_id FROM person_keys WHERE device_id = ?)
+             ORDER BY person_id",
+        )
+        .bind(device_id)
+        .fetch_all(self.conn()?)
+        .await?;
+        rows.iter().map(person).collect()
+    }
+
     async fn add_person_key(&mut self, key: &PersonKey) -> Stored<()> {
         sqlx::query(
             "INSERT INTO person_keys (kid, person_id, device_id, signing_key, exchange_key, leaf, registered_at)
