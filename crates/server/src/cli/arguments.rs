@@ -75,6 +75,15 @@ pub(super) enum Command {
         #[arg(required = true, value_name = "FILE.ndjson")]
         files: Vec<PathBuf>,
     },
+    /// Take what a workstation without a network sent as a file, and write the answer to be carried back.
+    Courier {
+        /// The workstation's pack.
+        #[arg(value_name = "IN.ibpack")]
+        request: PathBuf,
+        /// Where the answer goes; a file that is there is replaced.
+        #[arg(long, value_name = "OUT.ibpack")]
+        out: PathBuf,
+    },
     /// Verify transparent statements, without any database.
     Verify(Verify),
 }

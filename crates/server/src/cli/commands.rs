@@ -6,7 +6,7 @@ use infoblood_agreement::profile::Policy;
 use serde_json::{Value, json};
 
 use super::arguments::{Agreement, Command, Device, Person, Site};
-use super::{ENVIRONMENT, Failure, publish};
+use super::{ENVIRONMENT, Failure, courier, publish};
 use crate::clock::{SystemClock, rfc3339};
 use crate::context::{Context, OpenError, Place};
 use crate::service::administration::{self, IssuedCode};
@@ -60,6 +60,7 @@ async fn on_data(context: &Context<SqliteDatabase>, command: Command) -> Result<
                 json!({ "files": loaded.sources, "resources": loaded.resources, "sites": loaded.sites }),
             )
         }
+        Command::Courier { request, out } => courier::run(context, &request, &out).await,
         Command::Init { .. } | Command::Serve(_) | Command::Verify(_) => {
             Err(Failure::usage("not a command on data"))
         }

@@ -3,6 +3,7 @@
 
 mod arguments;
 mod commands;
+mod courier;
 mod publish;
 mod serve;
 mod verify;

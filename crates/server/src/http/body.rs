@@ -1,6 +1,6 @@
 //! Reading request bodies within limits.
 
-use axum::body::{Body, Bytes};
+use axum::body::{Body, BodyDataStream, Bytes};
 use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
 use futures::StreamExt as _;
@@ -12,18 +12,26 @@ const DRAIN: usize = 8 * 1024 * 1024;
 
 /// 415 unless the content type, without parameters, is `expected`.
 pub(super) fn expect_type(headers: &HeaderMap, expected: &str) -> Result<(), Problem> {
+    expect_one_of(headers, &[expected])
+}
+
+/// 415 unless the content type, without parameters, is one of `expected`.
+pub(super) fn expect_one_of(headers: &HeaderMap, expected: &[&str]) -> Result<(), Problem> {
     let found = headers
         .get(CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
         .unwrap_or_default();
     let essence = found.split(';').next().unwrap_or_default().trim();
-    if essence.eq_ignore_ascii_case(expected) {
+    if expected
+        .iter()
+        .any(|expected| essence.eq_ignore_ascii_case(expected))
+    {
         return Ok(());
     }
     Err(Problem::new(
         415,
         "media-type",
-        format!("The content type here is {expected}."),
+        format!("The content type here is {}.", expected.join(" or ")),
     ))
 }
 
@@ -51,6 +59,16 @@ pub(super) async fn read(body: Body, limit: usize) -> Result<Bytes, Problem> {
         ));
     }
     Ok(bytes.into())
+}
+
+/// Reads and drops what follows a refused beginning, within limits.
+pub(super) async fn drain(stream: &mut BodyDataStream) {
+    let mut dropped = 0;
+    while dropped <= DRAIN
+        && let Some(Ok(chunk)) = stream.next().await
+    {
+        dropped += chunk.len();
+    }
 }
 
 /// The whole body as JSON.

@@ -5,6 +5,7 @@ mod audit_events;
 mod body;
 mod changes;
 mod checkpoint;
+mod courier;
 mod enrolments;
 mod entries;
 mod grants;
@@ -24,6 +25,7 @@ use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::Response;
 use axum::routing::{get, post};
+use tokio::sync::Semaphore;
 use tower_http::compression::CompressionLayer;
 use tower_http::timeout::TimeoutLayer;
 
@@ -44,6 +46,8 @@ pub(crate) struct App<D> {
     /// Seconds.
     pub(crate) session_seconds: i64,
     pub(crate) limits: Limits,
+    /// Turns for courier packs.
+    pub(crate) packs: Arc<Semaphore>,
 }
 
 impl<D> App<D> {
@@ -52,6 +56,7 @@ impl<D> App<D> {
             context,
             session_seconds,
             limits: Limits::default(),
+            packs: Arc::new(Semaphore::new(courier::AT_ONCE)),
         }
     }
 }
@@ -71,6 +76,7 @@ impl<D: Database> App<D> {
 
 /// All endpoints.
 pub(crate) fn router<D: Database>(app: Arc<App<D>>) -> Router {
+    let timeout = |longest| TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, longest);
     Router::new()
         .route("/entries", post(entries::post::<D>))
         .route("/entries/{id}", get(entries::get::<D>))
@@ -96,6 +102,12 @@ pub(crate) fn router<D: Database>(app: Arc<App<D>>) -> Router {
         .route("/relay.css", get(relay::style))
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz::<D>))
+        .layer(timeout(REQUEST_TIMEOUT))
+        .merge(
+            Router::new()
+                .route("/v1/courier", post(courier::post::<D>))
+                .layer(timeout(courier::TIMEOUT)),
+        )
         .fallback(async || Json(Problem::new(404, "not-found", "There is nothing here.")))
         .method_not_allowed_fallback(async || {
             Json(Problem::new(
@@ -105,10 +117,6 @@ pub(crate) fn router<D: Database>(app: Arc<App<D>>) -> Router {
             ))
         })
         .layer(axum::middleware::map_response(finish))
-        .layer(TimeoutLayer::with_status_code(
-            StatusCode::REQUEST_TIMEOUT,
-            REQUEST_TIMEOUT,
-        ))
         // Bodies are read, and limited, by the handlers: each has its own form of error.
         .layer(DefaultBodyLimit::disable())
         .with_state(app)

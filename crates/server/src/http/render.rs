@@ -72,7 +72,7 @@ fn respond(problem: &Problem, content_type: &'static str, body: Vec<u8>) -> Resp
 }
 
 /// The whole chain, once, here.
-fn log(problem: &Problem) {
+pub(super) fn log(problem: &Problem) {
     if problem.status < 500 {
         tracing::info!(status = problem.status, code = problem.code, "refused");
         return;

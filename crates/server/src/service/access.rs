@@ -135,6 +135,20 @@ pub async fn accepted<D: Database>(
     Ok(acceptance)
 }
 
+/// What this device may hold by this person's right.
+pub async fn scope<D: Database>(
+    context: &Context<D>,
+    tx: &mut D::Tx,
+    person: &Person,
+    device: &Device,
+) -> Result<Scope, Problem> {
+    refuse_revoked(person, device)?;
+    accepted(context, tx, person, device).await?;
+    Ok(Scope {
+        site: device.site.clone(),
+    })
+}
+
 /// The documents whose acceptance counts now, newest first: the newest material one and the editorial ones after it.
 pub async fn documents_in_force(
     tx: &mut impl Transaction,

@@ -47,22 +47,60 @@ pub async fn issue_to_key<D: Database>(
     kid: &[u8; 32],
 ) -> Result<Vec<u8>, Problem> {
     let mut tx = context.database.write().await?;
-    let unknown = || Problem::forbidden("key-unknown", "No enrolment of this key is registered.");
-    let key = tx.person_key(kid).await?.ok_or_else(unknown)?;
-    let person = tx.person(&key.person_id).await?.ok_or_else(unknown)?;
-    let device = tx.device(&key.device_id).await?.ok_or_else(unknown)?;
+    let key = tx.person_key(kid).await?.ok_or_else(key_unknown)?;
+    let device = tx.device(&key.device_id).await?.ok_or_else(key_unknown)?;
+    let (person, newest) = enrolled(&mut tx, &key.person_id, &device).await?;
     access::refuse_revoked(&person, &device)?;
-    let newest = tx.newest_person_key(&key.person_id, &key.device_id).await?;
-    if newest.is_none_or(|newest| newest.kid != key.kid) {
+    if newest.kid != key.kid {
         return Err(Problem::forbidden(
             "key-superseded",
             "This person enrolled again on this device later.",
         ));
     }
-    let acceptance = access::accepted(context, &mut tx, &person, &device).await?;
-    let grant = seal(context, &mut tx, &person, &device, &key, &acceptance).await?;
+    let given = issue_to_enrolled(context, &mut tx, &key.person_id, &device).await?;
     tx.commit().await?;
-    Ok(grant)
+    Ok(given.grant)
+}
+
+/// A grant and whose it is.
+#[derive(Debug)]
+pub struct Given {
+    /// Who may open it.
+    pub person: Person,
+    /// COSE message.
+    pub grant: Vec<u8>,
+}
+
+/// Issues a grant to a person's newest key on a device, under the same rules. The caller commits.
+pub async fn issue_to_enrolled<D: Database>(
+    context: &Context<D>,
+    tx: &mut D::Tx,
+    person_id: &str,
+    device: &Device,
+) -> Result<Given, Problem> {
+    let (person, key) = enrolled(tx, person_id, device).await?;
+    access::refuse_revoked(&person, device)?;
+    let acceptance = access::accepted(context, tx, &person, device).await?;
+    let grant = seal(context, tx, &person, device, &key, &acceptance).await?;
+    Ok(Given { person, grant })
+}
+
+/// A person and their newest key on a device. Whether there is such a person elsewhere is not said.
+pub async fn enrolled(
+    tx: &mut impl Transaction,
+    person_id: &str,
+    device: &Device,
+) -> Result<(Person, PersonKey), Problem> {
+    let key = tx
+        .newest_person_key(person_id, &device.device_id)
+        .await?
+        .ok_or_else(key_unknown)?;
+    let person = tx.person(person_id).await?.ok_or_else(key_unknown)?;
+    Ok((person, key))
+}
+
+fn key_unknown() -> Problem {
+    Problem::forbidden("key-unknown", "No enrolment of this key is registered.")
 }
 
 /// Signs the grant, its share sealed to `key`. What entitles to it was checked in the same transaction.

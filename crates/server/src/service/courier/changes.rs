@@ -1,0 +1,163 @@
+//! Patient data for an answer: the change feed, page by page.
+
+use infoblood_agreement::courier::{AnswerRecord, Change, Stream};
+
+use super::reply::Out;
+use crate::context::Context;
+use crate::problem::Problem;
+use crate::service::access::{self, Scope};
+use crate::service::feed::{self, DEFAULT_LIMIT, Page};
+use crate::storage::{self, Database, Device, DeviceStorage, PeopleStorage, Person};
+
+/// A record is closed once it holds this much.
+const LINES_BYTES: usize = 256 * 1024;
+
+/// Which changes a device gets, and by whose right.
+#[derive(Debug)]
+pub(super) struct Feed {
+    device: Device,
+    granted: Vec<Person>,
+    starts: [(Stream, Start); 2],
+}
+
+/// Where a stream goes on.
+#[derive(Debug, Clone, Copy)]
+struct Start {
+    after: u64,
+    /// What the device has is no part of what follows.
+    is_fresh: bool,
+}
+
+impl Feed {
+    pub(super) fn new(
+        device: Device,
+        granted: Vec<Person>,
+        safety: Option<&str>,
+        all: Option<&str>,
+    ) -> Self {
+        Self {
+            device,
+            granted,
+            starts: [(Stream::Safety, start(safety)), (Stream::All, start(all))],
+        }
+    }
+
+    /// What the device may hold now: by the same grants, on the same device.
+    async fn scope<D: Database>(
+        &self,
+        context: &Context<D>,
+        tx: &mut D::Tx,
+    ) -> Result<Scope, Problem> {
+        let gone = || Problem::forbidden("device-changed", "This device changed meanwhile.");
+        let device = tx
+            .device(&self.device.device_id)
+            .await?
+            .filter(|device| device.epoch == self.device.epoch)
+            .ok_or_else(gone)?;
+        let mut refused = gone();
+        for person in &self.granted {
+            let person = tx.person(&person.person_id).await?.ok_or_else(gone)?;
+            match access::scope(context, tx, &person, &device).await {
+                Ok(scope) => return Ok(scope),
+                Err(problem) if problem.status >= 500 => return Err(problem),
+                Err(problem) => refused = problem,
+            }
+        }
+        Err(refused)
+    }
+}
+
+/// A cursor that is none is as good as one that is too old.
+fn start(cursor: Option<&str>) -> Start {
+    let after = feed::parse_cursor(cursor).unwrap_or(0);
+    Start {
+        after,
+        is_fresh: after == 0,
+    }
+}
+
+/// Writes both streams, safety first; returns how many lines there were.
+pub(super) async fn write<D: Database>(
+    context: &Context<D>,
+    out: &mut Out<'_>,
+    feed: &Feed,
+) -> Result<u64, Problem> {
+    let mut count = 0;
+    for (stream, start) in &feed.starts {
+        count += one(context, out, feed, *stream, *start).await?;
+    }
+    Ok(count)
+}
+
+async fn one<D: Database>(
+    context: &Context<D>,
+    out: &mut Out<'_>,
+    feed: &Feed,
+    stream: Stream,
+    mut start: Start,
+) -> Result<u64, Problem> {
+    let mut count = 0;
+    let mut lines = String::new();
+    loop {
+        let page = match page(context, feed, stream, start.after).await {
+            Ok(page) => page,
+            Err(problem) if problem.code == "cursor-expired" && start.after != 0 => {
+                lines.clear();
+                start = Start {
+                    after: 0,
+                    is_fresh: true,
+                };
+                continue;
+            }
+            Err(problem) => return Err(problem),
+        };
+        for change in &page.changes {
+            feed::write_line(&mut lines, change);
+            count += 1;
+            if lines.len() >= LINES_BYTES {
+                let cursor = feed::cursor(change.sequence);
+                let record = record(stream, &mut start, &mut lines, cursor, false);
+                out.push(record).await?;
+            }
+        }
+        start.after = page.next;
+        if !page.more {
+            let cursor = feed::cursor(page.next);
+            let record = record(stream, &mut start, &mut lines, cursor, true);
+            out.push(record).await?;
+            return Ok(count);
+        }
+    }
+}
+
+/// One page, with the right to it, in one transaction that ends before anybody waits for the page to be taken.
+async fn page<D: Database>(
+    context: &Context<D>,
+    feed: &Feed,
+    stream: Stream,
+    after: u64,
+) -> Result<Page, Problem> {
+    let mut tx = context.database.read().await?;
+    let scope = feed.scope(context, &mut tx).await?;
+    let stream = match stream {
+        Stream::Safety => storage::Stream::Safety,
+        Stream::All => storage::Stream::All,
+    };
+    feed::read(&mut tx, &scope, stream, after, DEFAULT_LIMIT).await
+}
+
+fn record(
+    stream: Stream,
+    start: &mut Start,
+    lines: &mut String,
+    cursor: String,
+    is_end: bool,
+) -> AnswerRecord {
+    AnswerRecord::Change(Change {
+        stream,
+        from_start: std::mem::take(&mut start.is_fresh),
+        lines: std::mem::take(lines).into_bytes(),
+        cursor,
+        is_end,
+    })
+}
