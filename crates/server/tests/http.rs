@@ -3,6 +3,7 @@
 
 mod agreements;
 mod common;
+mod courier;
 mod relay;
 
 use common::{ISSUER, T0, World, ndjson, problem, unbase64};

@@ -20,7 +20,7 @@ use crate::service::courier::{self, Intake, MAX_WRONG_CODES, MEDIA_TYPE, Reply, 
 use crate::storage::Database;
 
 /// Longest time until the answer begins: uploads over bad lines take long. Writing the answer has no limit but its own patience.
-pub(super) const TIMEOUT: Duration = Duration::from_secs(15 * 60);
+pub(super) const TIMEOUT: Duration = Duration::from_mins(15);
 /// Longest wait for the next piece of a request.
 const IDLE: Duration = Duration::from_secs(30);
 /// Packs at work at the same moment: each may fill a file of 64 MiB.

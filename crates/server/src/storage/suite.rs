@@ -16,6 +16,7 @@ pub(super) async fn run<D: Database>(database: &D) {
     sessions(database).await;
     feed(database).await;
     audit(database).await;
+    courier(database).await;
 }
 
 fn site(code: &str) -> Site {
@@ -227,6 +228,10 @@ async fn keys<D: Database>(database: &D) {
         Some(key(11, 2))
     );
     assert_eq!(tx.newest_person_key("p1", "d2").await.unwrap(), None);
+    let here = tx.people_of_device("d1").await.unwrap();
+    assert_eq!(here.len(), 1, "two keys, one person");
+    assert_eq!(here[0].person_id, "p1");
+    assert_eq!(tx.people_of_device("d2").await.unwrap(), []);
     tx.commit().await.unwrap();
 }
 
@@ -476,5 +481,17 @@ async fn audit<D: Database>(database: &D) {
             ..gap
         }]
     );
+    tx.commit().await.unwrap();
+}
+
+async fn courier<D: Database>(database: &D) {
+    let mut tx = database.write().await.unwrap();
+    assert_eq!(tx.raise_courier_counter("d1", 50).await.unwrap(), 50);
+    assert_eq!(tx.raise_courier_counter("d1", 50).await.unwrap(), 51);
+    assert_eq!(tx.raise_courier_counter("d1", 9).await.unwrap(), 52);
+    assert_eq!(tx.raise_courier_counter("d1", 90).await.unwrap(), 90);
+    drop(tx);
+    let mut tx = database.write().await.unwrap();
+    assert_eq!(tx.raise_courier_counter("d1", 1).await.unwrap(), 1);
     tx.commit().await.unwrap();
 }

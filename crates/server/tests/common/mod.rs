@@ -33,7 +33,7 @@ pub(crate) const ISSUER: &str = "https://central.example";
 /// A server with the sites A and B.
 pub(crate) struct World {
     // Removed with the world.
-    _dir: tempfile::TempDir,
+    dir: tempfile::TempDir,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) context: Context<SqliteDatabase>,
     pub(crate) running: Running,
@@ -71,12 +71,16 @@ impl World {
         };
         let running = start(config).await.unwrap();
         Self {
-            _dir: dir,
+            dir,
             clock,
             context,
             running,
             http: reqwest::Client::new(),
         }
+    }
+
+    pub(crate) fn dir(&self) -> &std::path::Path {
+        self.dir.path()
     }
 
     pub(crate) fn url(&self, path: &str) -> String {

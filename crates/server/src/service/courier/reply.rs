@@ -22,7 +22,7 @@ use crate::storage::{
 };
 
 /// Longest time in which nobody takes the next piece.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// Receipts read at once.
 const RECEIPTS_AT_ONCE: usize = 100;
 
@@ -112,9 +112,10 @@ pub async fn settle<D: Database>(
     let is_changed = device.exchange_key != asked.device_x25519 || device.site != asked.site;
     let mut granted = Vec::new();
     for person_id in people(&mut tx, request, &taken.signers, &device).await? {
-        let rights = match is_changed {
-            true => refuse_changed(&mut tx, &person_id, &device).await,
-            false => grants::issue_to_enrolled(context, &mut tx, &person_id, &device).await,
+        let rights = if is_changed {
+            refuse_changed(&mut tx, &person_id, &device).await
+        } else {
+            grants::issue_to_enrolled(context, &mut tx, &person_id, &device).await
         };
         reply.people.push(match rights {
             Ok(given) => {
