@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::access::Scope;
 use crate::problem::Problem;
-use crate::storage::{Change, Stream, Transaction};
+use crate::storage::{Change, FeedHead, Stream, Transaction};
 
 /// Changes in one answer, unless the caller asks for fewer.
 pub const DEFAULT_LIMIT: u32 = 500;
@@ -74,6 +74,12 @@ pub fn write_line(lines: &mut String, change: &Change) {
     debug_assert!(written.is_ok(), "a String takes everything");
 }
 
+/// Whether the feed still goes on from here.
+pub fn is_current(head: FeedHead, after: u64) -> bool {
+    // Above the head: given out before this server was restored from a backup.
+    after <= head.sequence && (after == 0 || after >= head.floor)
+}
+
 /// The changes after a cursor in a scope.
 pub async fn read(
     tx: &mut impl Transaction,
@@ -83,8 +89,7 @@ pub async fn read(
     limit: u32,
 ) -> Result<Page, Problem> {
     let head = tx.feed_head().await?;
-    // Above the head: given out before this server was restored from a backup.
-    if after > head.sequence || (after != 0 && after < head.floor) {
+    if !is_current(head, after) {
         return Err(Problem::new(
             410,
             "cursor-expired",

@@ -15,7 +15,7 @@ async fn five_thousand_audit_events_in_one_pack() {
     let events: Vec<_> = (0..5_000)
         .map(|_| (Kind::AuditEvent, person.audit_event()))
         .collect();
-    let answer = world.answer(&person, world.pack(&person, &events)).await;
+    let answer = world.answered(&person, world.pack(&person, &events)).await;
     assert_eq!(answer.items.len(), events.len());
     assert!(answer.items.values().all(|s| *s == ItemState::Stored));
     assert!(answer.receipts.is_empty());
@@ -33,7 +33,7 @@ async fn twenty_thousand_donors_stream_in_chunks() {
         .await
         .unwrap();
     let person = world.accepted("a", "A").await;
-    let answer = world.answer(&person, world.pack(&person, &[])).await;
+    let answer = world.answered(&person, world.pack(&person, &[])).await;
     assert!(answer.longest <= MAX_CHUNK_BYTES);
     assert_eq!(answer.grants.len(), 1);
     assert_eq!(answer.lines(Stream::All), loaded.resources);

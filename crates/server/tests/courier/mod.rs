@@ -163,7 +163,7 @@ impl World {
     }
 
     /// Sends a pack that must be answered, and reads the answer.
-    async fn answer(&self, workstation: &Workstation, pack: Vec<u8>) -> Answer {
+    async fn answered(&self, workstation: &Workstation, pack: Vec<u8>) -> Answer {
         let response = self.courier(pack).await;
         let status = response.status();
         let kind = response.headers()["content-type"].clone();

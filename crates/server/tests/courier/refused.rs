@@ -85,7 +85,7 @@ async fn cut_reordered_and_flipped_packs_change_nothing() {
     assert_eq!(refused(&world, mixed).await, is(400, "courier-signer"));
 
     assert_eq!(world.facts(&person).await, facts);
-    let answer = world.answer(&person, pack).await;
+    let answer = world.answered(&person, pack).await;
     assert_eq!(answer.items.len(), 31);
     assert_ne!(world.facts(&person).await, facts, "whole, it counts");
 }
@@ -276,7 +276,7 @@ async fn a_database_that_is_held_elsewhere_leaves_nothing_half_done() {
     }
     assert!(answer.receipts.is_empty() && answer.is_without_rights());
 
-    let answer = world.answer(&person, world.pack(&person, &items)).await;
+    let answer = world.answered(&person, world.pack(&person, &items)).await;
     assert_eq!(answer.receipts.len(), 2);
     assert_eq!(answer.grants.len(), 1);
 }

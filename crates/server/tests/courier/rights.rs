@@ -17,7 +17,7 @@ async fn a_pending_device_waits_and_is_then_granted() {
         (Kind::Enrolment, person.enrolment()),
         (Kind::Acceptance, person.decide(Decision::Accepted, T0)),
     ];
-    let answer = world.answer(&person, world.pack(&person, &items)).await;
+    let answer = world.answered(&person, world.pack(&person, &items)).await;
     assert_eq!(answer.head.device, DeviceState::Pending);
     assert_eq!(answer.receipts.len(), 2);
     assert_eq!(answer.no_grant(&person), Some("device-pending"));
@@ -26,7 +26,7 @@ async fn a_pending_device_waits_and_is_then_granted() {
     administration::approve_device(&world.context, &person.device_id())
         .await
         .unwrap();
-    let answer = world.answer(&person, world.pack(&person, &[])).await;
+    let answer = world.answered(&person, world.pack(&person, &[])).await;
     assert_eq!(answer.head.device, DeviceState::Approved);
     assert!(answer.grants.contains_key(&person.person_id));
     assert_eq!(answer.changes.len(), 2);
@@ -37,12 +37,16 @@ async fn without_an_acceptance_there_is_nothing() {
     let world = World::new(DeviceApproval::Auto).await;
     let mut person = world.person("a", "A").await;
     let enrolment = [(Kind::Enrolment, person.enrolment())];
-    let answer = world.answer(&person, world.pack(&person, &enrolment)).await;
+    let answer = world
+        .answered(&person, world.pack(&person, &enrolment))
+        .await;
     assert_eq!(answer.no_grant(&person), Some("agreement-required"));
     assert!(answer.is_without_rights());
 
     let declined = [(Kind::Acceptance, person.decide(Decision::Declined, T0))];
-    let answer = world.answer(&person, world.pack(&person, &declined)).await;
+    let answer = world
+        .answered(&person, world.pack(&person, &declined))
+        .await;
     assert_eq!(answer.no_grant(&person), Some("agreement-required"));
     assert!(answer.is_without_rights());
 }
@@ -66,7 +70,7 @@ async fn a_revocation_is_told_without_being_asked_for() {
             world.sealed(Kind::AuditEvent, &event),
         ],
     );
-    let answer = world.answer(&person, pack).await;
+    let answer = world.answered(&person, pack).await;
     assert_eq!(answer.no_grant(&person), Some("person-revoked"));
     assert!(answer.is_without_rights());
     assert_eq!(answer.items[&item_id(&late)], rejected("person-revoked"));
@@ -82,7 +86,7 @@ async fn a_revoked_device_gets_receipts_for_its_events_and_no_more() {
         .unwrap();
     let event = person.audit_event();
     let pack = world.pack(&person, &[(Kind::AuditEvent, event.clone())]);
-    let answer = world.answer(&person, pack).await;
+    let answer = world.answered(&person, pack).await;
     assert_eq!(answer.head.device, DeviceState::Revoked);
     assert_eq!(answer.no_grant(&person), Some("device-revoked"));
     assert_eq!(answer.items[&item_id(&event)], ItemState::Stored);
@@ -107,7 +111,7 @@ async fn another_site_or_another_key_than_registered_has_no_rights() {
             world.sealed(Kind::AuditEvent, &event),
         ],
     );
-    let answer = world.answer(&person, pack).await;
+    let answer = world.answered(&person, pack).await;
     assert_eq!(answer.head.device, DeviceState::Approved);
     assert_eq!(answer.no_grant(&person), Some("device-changed"));
     assert_eq!(answer.items[&item_id(&event)], ItemState::Stored);
@@ -115,12 +119,12 @@ async fn another_site_or_another_key_than_registered_has_no_rights() {
 
     let registered = person.device_x25519.clone();
     person.device_x25519 = x25519_dalek::StaticSecret::from([5; 32]);
-    let answer = world.answer(&person, world.pack(&person, &[])).await;
+    let answer = world.answered(&person, world.pack(&person, &[])).await;
     assert_eq!(answer.no_grant(&person), Some("device-changed"));
     assert!(answer.is_without_rights());
 
     person.device_x25519 = registered;
-    let answer = world.answer(&person, world.pack(&person, &[])).await;
+    let answer = world.answered(&person, world.pack(&person, &[])).await;
     assert_eq!(answer.grants.len(), 1);
 }
 
@@ -130,7 +134,7 @@ async fn each_site_gets_its_own_donors() {
     load::seed(&world.context, 20, 1, Some("A")).await.unwrap();
     load::seed(&world.context, 20, 2, Some("B")).await.unwrap();
     let person = world.accepted("b", "B").await;
-    let answer = world.answer(&person, world.pack(&person, &[])).await;
+    let answer = world.answered(&person, world.pack(&person, &[])).await;
     let all: Vec<u8> = answer
         .changes
         .iter()

@@ -1,13 +1,13 @@
 //! Patient data for an answer: the change feed, page by page.
 
-use infoblood_agreement::courier::{AnswerRecord, Change, Stream};
+use infoblood_agreement::courier::{AnswerRecord, Change, RequestHead, Stream};
 
 use super::reply::Out;
 use crate::context::Context;
 use crate::problem::Problem;
 use crate::service::access::{self, Scope};
 use crate::service::feed::{self, DEFAULT_LIMIT, Page};
-use crate::storage::{self, Database, Device, DeviceStorage, PeopleStorage, Person};
+use crate::storage::{self, Database, Device, DeviceStorage, PeopleStorage, Person, Transaction};
 
 /// A record is closed once it holds this much.
 const LINES_BYTES: usize = 256 * 1024;
@@ -17,29 +17,35 @@ const LINES_BYTES: usize = 256 * 1024;
 pub(super) struct Feed {
     device: Device,
     granted: Vec<Person>,
-    starts: [(Stream, Start); 2],
-}
-
-/// Where a stream goes on.
-#[derive(Debug, Clone, Copy)]
-struct Start {
-    after: u64,
-    /// What the device has is no part of what follows.
-    is_fresh: bool,
+    /// Where the streams go on.
+    starts: [(Stream, u64); 2],
 }
 
 impl Feed {
-    pub(super) fn new(
+    pub(super) async fn new(
+        tx: &mut impl Transaction,
         device: Device,
         granted: Vec<Person>,
-        safety: Option<&str>,
-        all: Option<&str>,
-    ) -> Self {
-        Self {
+        asked: &RequestHead,
+    ) -> Result<Self, Problem> {
+        let head = tx.feed_head().await?;
+        let mut starts = [(Stream::Safety, 0), (Stream::All, 0)];
+        let cursors = [&asked.safety_cursor, &asked.all_cursor];
+        for ((_, start), cursor) in starts.iter_mut().zip(cursors) {
+            match feed::parse_cursor(cursor.as_deref()) {
+                Ok(after) if feed::is_current(head, after) => *start = after,
+                // A cursor that is none is as good as one that is too old. The device empties its cache once for both streams.
+                _ => {
+                    starts = starts.map(|(stream, _)| (stream, 0));
+                    break;
+                }
+            }
+        }
+        Ok(Self {
             device,
             granted,
-            starts: [(Stream::Safety, start(safety)), (Stream::All, start(all))],
-        }
+            starts,
+        })
     }
 
     /// What the device may hold now: by the same grants, on the same device.
@@ -67,15 +73,6 @@ impl Feed {
     }
 }
 
-/// A cursor that is none is as good as one that is too old.
-fn start(cursor: Option<&str>) -> Start {
-    let after = feed::parse_cursor(cursor).unwrap_or(0);
-    Start {
-        after,
-        is_fresh: after == 0,
-    }
-}
-
 /// Writes both streams, safety first; returns how many lines there were.
 pub(super) async fn write<D: Database>(
     context: &Context<D>,
@@ -83,8 +80,8 @@ pub(super) async fn write<D: Database>(
     feed: &Feed,
 ) -> Result<u64, Problem> {
     let mut count = 0;
-    for (stream, start) in &feed.starts {
-        count += one(context, out, feed, *stream, *start).await?;
+    for (stream, after) in &feed.starts {
+        count += one(context, out, feed, *stream, *after).await?;
     }
     Ok(count)
 }
@@ -94,36 +91,26 @@ async fn one<D: Database>(
     out: &mut Out<'_>,
     feed: &Feed,
     stream: Stream,
-    mut start: Start,
+    mut after: u64,
 ) -> Result<u64, Problem> {
     let mut count = 0;
+    let mut is_fresh = after == 0;
     let mut lines = String::new();
     loop {
-        let page = match page(context, feed, stream, start.after).await {
-            Ok(page) => page,
-            Err(problem) if problem.code == "cursor-expired" && start.after != 0 => {
-                lines.clear();
-                start = Start {
-                    after: 0,
-                    is_fresh: true,
-                };
-                continue;
-            }
-            Err(problem) => return Err(problem),
-        };
+        let page = page(context, feed, stream, after).await?;
         for change in &page.changes {
             feed::write_line(&mut lines, change);
             count += 1;
             if lines.len() >= LINES_BYTES {
                 let cursor = feed::cursor(change.sequence);
-                let record = record(stream, &mut start, &mut lines, cursor, false);
+                let record = record(stream, &mut is_fresh, &mut lines, cursor, false);
                 out.push(record).await?;
             }
         }
-        start.after = page.next;
+        after = page.next;
         if !page.more {
             let cursor = feed::cursor(page.next);
-            let record = record(stream, &mut start, &mut lines, cursor, true);
+            let record = record(stream, &mut is_fresh, &mut lines, cursor, true);
             out.push(record).await?;
             return Ok(count);
         }
@@ -148,14 +135,14 @@ async fn page<D: Database>(
 
 fn record(
     stream: Stream,
-    start: &mut Start,
+    is_fresh: &mut bool,
     lines: &mut String,
     cursor: String,
     is_end: bool,
 ) -> AnswerRecord {
     AnswerRecord::Change(Change {
         stream,
-        from_start: std::mem::take(&mut start.is_fresh),
+        from_start: std::mem::take(is_fresh),
         lines: std::mem::take(lines).into_bytes(),
         cursor,
         is_end,

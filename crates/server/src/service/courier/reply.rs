@@ -73,11 +73,15 @@ pub async fn settle<D: Database>(
     let asked = &request.head;
     let mut tx = context.database.write().await?;
     let device = tx.device_by_kid(&request.device.kid()).await?;
-    let floor = u64::try_from(now).unwrap_or_default();
+    // Never below the clock: a server that was restored from a backup must not count where it counted before.
+    let clock = u64::try_from(now).unwrap_or_default();
     let counter = match &device {
-        Some(device) => tx.raise_courier_counter(&device.device_id, floor).await?,
+        Some(device) => {
+            tx.raise_courier_counter(&device.device_id, clock + 1)
+                .await?
+        }
         // Nothing is kept of a device that is nobody's: its answers are ordered by the clock.
-        None => floor,
+        None => clock,
     };
     let mut reply = Reply {
         head: AnswerHead {
@@ -106,7 +110,6 @@ pub async fn settle<D: Database>(
             .collect();
         return Ok(reply);
     };
-    reply.head.site.clone_from(&device.site);
 
     // Signed by the device's own key, but not the device that was registered: it hears what became of its items and no more.
     let is_changed = device.exchange_key != asked.device_x25519 || device.site != asked.site;
@@ -139,12 +142,7 @@ pub async fn settle<D: Database>(
             .share_or_insert(&device.device_id, device.epoch, &fresh)
             .await?;
         reply.to.share = Some(ShareKey::derive(&share, device.epoch));
-        reply.feed = Some(Feed::new(
-            device,
-            granted,
-            asked.safety_cursor.as_deref(),
-            asked.all_cursor.as_deref(),
-        ));
+        reply.feed = Some(Feed::new(&mut tx, device, granted, asked).await?);
     }
     tx.commit().await?;
     Ok(reply)
