@@ -75,9 +75,13 @@ impl Window {
             data_dir: data_dir.to_owned(),
             _driver: driver,
         };
-        // Without a window manager the size is a wish.
-        let _ = window.client.set_window_size(SIZE.0, SIZE.1).await;
+        window.resize(SIZE).await;
         Ok(window)
+    }
+
+    /// Gives the window another size. Without a window manager that is a wish.
+    pub async fn resize(&self, (width, height): (u32, u32)) {
+        let _ = self.client.set_window_size(width, height).await;
     }
 
     /// The app's process ids (its own, not those of WebKit's helpers).
@@ -181,6 +185,21 @@ impl Window {
         Ok(())
     }
 
+    /// Waits until these words stand in the element with this test id.
+    pub async fn wait_words(&self, id: &str, words: &str) -> Result {
+        let script = "return document.querySelector(`[data-testid='${arguments[0]}']`)?.innerText.includes(arguments[1])";
+        let arguments = vec![json!(id), json!(words)];
+        let started = Instant::now();
+        while self.script(script, arguments.clone()).await?.as_bool() != Some(true) {
+            if started.elapsed() > STEP {
+                let page = self.words().await;
+                return Err(format!("{words:?} is not in {id}; the window shows:\n{page}").into());
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        Ok(())
+    }
+
     /// Clicks the element with this test id, as soon as it is there, enabled and reachable.
     pub async fn click(&self, id: &str) -> Result {
         self.click_css(&format!("[data-testid='{id}']")).await
@@ -232,11 +251,11 @@ impl Window {
         Ok(self.client.execute(script, arguments).await?)
     }
 
-    /// What the page shows, as text, for messages.
+    /// What the page shows, as text, for messages: its beginning and its end.
     pub async fn words(&self) -> String {
         let words = self
             .script(
-                "return document.body ? document.body.innerText : ''",
+                "const text = document.body?.innerText ?? ''; return text.length < 2000 ? text : `${text.slice(0, 1000)} … ${text.slice(-1000)}`",
                 Vec::new(),
             )
             .await;
@@ -278,8 +297,7 @@ impl Window {
     pub async fn picture(&self, folder: &Path, name: &str) -> Result {
         for language in LANGUAGES {
             self.language(language).await?;
-            // Two frames: the text, then what is laid out after it.
-            tokio::time::sleep(Duration::from_millis(250)).await;
+            self.client.execute_async(FRAMES, Vec::new()).await?;
             self.snapshot(&folder.join(format!("{name}.{language}.png")))
                 .await?;
         }
@@ -296,6 +314,13 @@ impl Window {
         Ok(())
     }
 }
+
+/// Ends when what the page is now has been drawn: a frame with the text, and one with what is laid out after it.
+const FRAMES: &str = r"
+const done = arguments[arguments.length - 1];
+const frame = (left) => requestAnimationFrame(() => (left > 0 ? frame(left - 1) : setTimeout(done)));
+frame(2);
+";
 
 /// Moves everything that scrolls around the agreement down to its end, in a few steps.
 const SCROLL: &str = r#"

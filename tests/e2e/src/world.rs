@@ -60,10 +60,10 @@ impl World {
         let people = [
             server.add_person(
                 "a.nurlanova",
-                "Айгүл Нұрланова",
+                "Нұрланова Айгүл",
                 "алтын күз 27 жаңбыр mountain",
             )?,
-            server.add_person("s.petrov", "Сергей Петров", "тихий снег 41 дорога harbour")?,
+            server.add_person("s.petrov", "Петров Сергей", "тихий снег 41 дорога harbour")?,
         ];
         server.seed(DONORS, 2026)?;
         server.start()?;

@@ -124,13 +124,7 @@ async fn two_share_the_workstation(world: &World, window: &Window, out: &Path) -
 
 /// The bar names who is signed in.
 async fn signed_in_as(window: &Window, person: &Person) -> Result {
-    let bar = window.wait("status-bar").await?.text().await?;
-    assert!(
-        bar.contains(&person.name),
-        "{} is not in the bar: {bar}",
-        person.name
-    );
-    Ok(())
+    window.wait_words("status-bar", &person.name).await
 }
 
 async fn lock(window: &Window) -> Result {
