@@ -72,6 +72,9 @@ pub enum EnrolError {
     /// The code is mistyped.
     #[error("the enrolment code is mistyped")]
     Code(#[source] EnrolmentCodeError),
+    /// The server took this workstation's right back: an enrolment here would be refused, and the code used up for nothing.
+    #[error("the device was revoked")]
+    DeviceRevoked,
     /// The passphrase is too weak.
     #[error("the passphrase is not acceptable")]
     Passphrase(#[source] PassphraseError),
@@ -89,6 +92,7 @@ impl EnrolError {
         match self {
             Self::Login => "login-unknown",
             Self::Code(error) => error.code(),
+            Self::DeviceRevoked => "device-revoked",
             Self::Passphrase(error) => error.code(),
             Self::Vault(error) => error.code(),
             Self::Store(error) => error.code(),
@@ -107,6 +111,9 @@ impl Workstation {
         let code = EnrolmentCode::parse(request.code.expose_secret()).map_err(EnrolError::Code)?;
         let passphrase =
             NewPassphrase::check(&request.passphrase, &login).map_err(EnrolError::Passphrase)?;
+        if self.is_revoked().await.map_err(StoreError::from)? {
+            return Err(EnrolError::DeviceRevoked);
+        }
         let person_id = self.0.profile.person_id(&login);
         let workstation_keys = self.keys();
 

@@ -18,7 +18,9 @@ use crate::{
     disk::sync_directory,
     keyring::{Keyring, KeyringError, TimedKeyring},
     lock_file::LockFile,
-    random, settings,
+    random,
+    revocation::finish_rewrite,
+    settings,
     workstation::{DATABASE, MIGRATIONS, PATIENTS, create_private},
 };
 
@@ -62,7 +64,8 @@ impl Workstation {
             options.clone(),
         );
         match opened.await {
-            Ok(workstation) => return Ok(workstation),
+            Ok(workstation) if !workstation.is_revoked().await? => return Ok(workstation),
+            Ok(workstation) => workstation.close().await?,
             Err(error) if error.can_start_anew() => {
                 tracing::warn!(code = error.code(), "the workstation begins anew");
             }
@@ -109,6 +112,7 @@ pub(crate) async fn keys_and_store(
             keys
         }
     };
+    finish_rewrite(dir, &keys).await?;
     if !path.exists() {
         let was_used = keys.generation() > 0;
         if missing == Missing::Ask && was_used {

@@ -234,6 +234,9 @@ impl Workstation {
         }
         transaction.commit().await?;
         drop(store);
+        if grant.is_some() {
+            self.raise_generation().await?;
+        }
         if let Some(sent) = sent {
             self.accept_key_set(sent).await?;
         }

@@ -69,6 +69,9 @@ pub enum UnlockError {
     /// The lease and its read-only time ended while the workstation was open.
     #[error("the lease ended")]
     Expired,
+    /// The person's or the device's right was taken back while the workstation was open, and the keys were destroyed.
+    #[error("the right was taken back: {0}")]
+    Revoked(&'static str),
     /// The read-only time is not lifted.
     #[error(transparent)]
     BreakGlass(#[from] BreakGlassError),
@@ -93,6 +96,7 @@ impl UnlockError {
             Self::Time(_) | Self::Grant(_) => "grant-invalid",
             Self::Gate(error) => error.code(),
             Self::Expired => "grant-expired",
+            Self::Revoked(code) => code,
             Self::BreakGlass(error) => error.code(),
             Self::Unknown => "patient-locked",
             Self::Clinical => "internal",
@@ -121,59 +125,6 @@ impl From<sqlx::Error> for UnlockError {
 impl From<random::RandomError> for UnlockError {
     fn from(error: random::RandomError) -> Self {
         Self::Store(error.into())
-    }
-}
-
-/// What the server took back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Revoked<'a> {
-    /// Everything of a person (32 hex digits).
-    Person(&'a str),
-    /// Only the grant: the agreement must be accepted anew.
-    Grant(&'a str),
-    /// The right of this workstation.
-    Device,
-}
-
-impl Workstation {
-    /// What a server's refusal means for what is stored here.
-    async fn obey(&self, person: &PersonSession, code: &str) -> Result<(), StoreError> {
-        match code {
-            "person-revoked" => self.revoke(Revoked::Person(&person.person_id)).await,
-            "device-revoked" => self.revoke(Revoked::Device).await,
-            "agreement-required" => self.revoke(Revoked::Grant(&person.person_id)).await,
-            _ => Ok(()),
-        }
-    }
-
-    /// Destroys the keys and grants that the server took back.
-    pub(crate) async fn revoke(&self, revoked: Revoked<'_>) -> Result<(), StoreError> {
-        let mut store = self.store().await;
-        match revoked {
-            Revoked::Person(person_id) => {
-                sqlx::query("DELETE FROM grant_message WHERE person_id = ?")
-                    .bind(person_id)
-                    .execute(&mut *store)
-                    .await?;
-                sqlx::query("UPDATE identity SET wrapped = NULL, refused = 'person-revoked' WHERE person_id = ?")
-                    .bind(person_id)
-                    .execute(&mut *store)
-                    .await?;
-            }
-            Revoked::Device => {
-                sqlx::query("DELETE FROM grant_message")
-                    .execute(&mut *store)
-                    .await?;
-                settings::remove(&mut store, "wrapped_dek").await?;
-            }
-            Revoked::Grant(person_id) => {
-                sqlx::query("DELETE FROM grant_message WHERE person_id = ?")
-                    .bind(person_id)
-                    .execute(&mut *store)
-                    .await?;
-            }
-        }
-        Ok(())
     }
 }
 
@@ -241,6 +192,7 @@ impl PersonSession {
                 Err(error) => return Err(error),
             }
         }
+        workstation.still_entitled(&self.person_id).await?;
         let mut store = workstation.store().await;
         let registered = workstation
             .registered(&mut store, self.identity)
@@ -300,7 +252,7 @@ impl PersonSession {
     pub(crate) async fn renew(&self, workstation: &Workstation) -> Result<Token, UnlockError> {
         let result = self.try_renew(workstation).await;
         if let Err(UnlockError::Transport(TransportError::Refused { code, .. })) = &result {
-            workstation.obey(self, code).await?;
+            workstation.heed(code, Some(&self.person_id)).await?;
         }
         result
     }

@@ -21,9 +21,12 @@ pub enum SignInError {
     /// Nobody of this id has keys here.
     #[error("nobody of this id is enrolled here")]
     Unknown,
-    /// The server revoked the person.
-    #[error("the person was revoked")]
-    Revoked,
+    /// The server took the person's or this workstation's right back; the keys are destroyed.
+    #[error("the right was taken back: {code}")]
+    Revoked {
+        /// `person-revoked` or `device-revoked`.
+        code: &'static str,
+    },
     /// The passphrase is wrong; how long to wait before the next attempt.
     #[error("the passphrase is wrong")]
     Wrong {
@@ -49,7 +52,7 @@ impl SignInError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Unknown => "login-unknown",
-            Self::Revoked => "person-revoked",
+            Self::Revoked { code } => code,
             Self::Wrong { .. } => "passphrase-wrong",
             Self::Wait { .. } => "passphrase-wait",
             Self::Vault(error) => error.code(),
@@ -97,13 +100,13 @@ impl Workstation {
             (identity, failures)
         };
         let Some(wrapped) = identity.wrapped else {
-            self.record(Access::deny(
-                Action::AccessRefused,
-                person_id,
-                "person-revoked",
-            ))
-            .await?;
-            return Err(SignInError::Revoked);
+            let code = match identity.refused.as_deref() {
+                Some("device-revoked") => "device-revoked",
+                _ => "person-revoked",
+            };
+            self.record(Access::deny(Action::AccessRefused, person_id, code))
+                .await?;
+            return Err(SignInError::Revoked { code });
         };
         let (keys, id) = (self.keys(), person_id.to_owned());
         let opened = tokio::task::spawn_blocking(move || {

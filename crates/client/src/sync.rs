@@ -149,6 +149,7 @@ impl Workstation {
             Err(error) => {
                 let code = error.code().to_owned();
                 tracing::info!(kind = kind.as_str(), code, "an item was not registered");
+                self.heed_item(&code, &item.id).await?;
                 if error.is_transient() || !is_final(kind, &error) {
                     Ok(Verdict::Later {
                         code,

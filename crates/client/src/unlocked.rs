@@ -1,7 +1,7 @@
 //! The workstation behind the gate: the patient cache, open. Every function that gives patient data takes `&Unlocked` and leaves an audit
 //! event first, refusals too.
 
-use std::{fs, io, path::Path};
+use std::sync::Arc;
 
 use infoblood_agreement::{
     audit::Action,
@@ -14,13 +14,14 @@ use infoblood_clinical::{
 };
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use sqlx::{Connection as _, SqliteConnection};
-use tokio::sync::Mutex;
+use tokio::sync::{MappedMutexGuard, Mutex};
 
 use crate::{
     PersonSession, Workstation,
     audit::Access,
     database::{self, DatabaseError},
     error::StoreError,
+    revocation::remove_cache,
     session::{UnlockError, trusted_now},
     transport::Token,
     workstation::PATIENTS,
@@ -28,8 +29,10 @@ use crate::{
 
 mod cache;
 mod feed;
+mod shared;
 
 pub use feed::Refreshed;
+pub(crate) use shared::{Opened, Shared};
 
 const MIGRATIONS: &[&str] = &[include_str!("../migrations/patients/0001_first.sql")];
 
@@ -38,7 +41,7 @@ pub struct UnlockedWorkstation {
     pub(crate) workstation: Workstation,
     person: PersonSession,
     pub(crate) gate: Unlocked,
-    cache: Mutex<SqliteConnection>,
+    cache: Shared,
     token: Mutex<Option<Token>>,
 }
 
@@ -102,11 +105,21 @@ impl UnlockedWorkstation {
             }
             Err(error) => return Err(error.into()),
         };
+        let cache = Arc::new(Mutex::new(Some(cache)));
+        workstation.0.opened.set(gate.person_id(), &cache);
+        // A revocation may have come while the cache was being opened.
+        if let Err(error) = workstation.still_entitled(gate.person_id()).await {
+            workstation.close_cache(None).await;
+            if workstation.is_revoked().await? {
+                remove_cache(dir).map_err(StoreError::from)?;
+            }
+            return Err(error);
+        }
         Ok(Self {
-            workstation,
+            workstation: workstation.clone(),
             person,
             gate,
-            cache: Mutex::new(cache),
+            cache,
             token: Mutex::new(token),
         })
     }
@@ -166,7 +179,7 @@ impl UnlockedWorkstation {
     ) -> Result<DonorPage, UnlockError> {
         self.admit(gate, Action::PatientQuery, None).await?;
         cache::search(
-            &mut *self.cache.lock().await,
+            &mut *self.cache().await?,
             query,
             after,
             limit.clamp(1, 200),
@@ -184,7 +197,7 @@ impl UnlockedWorkstation {
         self.admit(gate, Action::PatientRead, Some(reference))
             .await?;
         let logged_at = self.workstation.now();
-        let mut cache = self.cache.lock().await;
+        let mut cache = self.cache().await?;
         let resources = cache::resources(&mut cache, id).await?;
         if resources.is_empty() {
             return Err(UnlockError::Unknown);
@@ -200,7 +213,7 @@ impl UnlockedWorkstation {
 
     /// Age of the data: when the change feed was last read to its end; `None` before the first time.
     pub async fn data_as_of(&self) -> Result<Option<Timestamp>, UnlockError> {
-        Ok(cache::as_of(&mut *self.cache.lock().await).await?)
+        Ok(cache::as_of(&mut *self.cache().await?).await?)
     }
 
     /// Records the lock, closes the cache and drops the keys.
@@ -209,7 +222,9 @@ impl UnlockedWorkstation {
             .workstation
             .record(Access::permit(Action::Lock, &self.person_id()))
             .await;
-        self.cache.into_inner().close().await?;
+        if let Some(cache) = self.cache.lock().await.take() {
+            cache.close().await?;
+        }
         recorded
     }
 
@@ -217,17 +232,29 @@ impl UnlockedWorkstation {
         self.gate.person_id().to_owned()
     }
 
-    /// Checks the lease once more and records the access, or the refusal.
+    async fn cache(&self) -> Result<MappedMutexGuard<'_, SqliteConnection>, UnlockError> {
+        if let Some(connection) = shared::connection(&self.cache).await {
+            return Ok(connection);
+        }
+        self.workstation
+            .still_entitled(self.gate.person_id())
+            .await?;
+        Err(UnlockError::Revoked("person-revoked"))
+    }
+
+    /// Checks right and lease once more and records the access, or the refusal.
     async fn admit(
         &self,
         gate: &Unlocked,
         action: Action,
         reference: Option<String>,
     ) -> Result<(), UnlockError> {
-        let refusal = match self.trusted_now() {
-            Ok(now) if gate.mode(now).is_some() => None,
-            Ok(_) => Some(UnlockError::Expired),
-            Err(error) => Some(UnlockError::Gate(error)),
+        let entitled = self.workstation.still_entitled(gate.person_id()).await;
+        let refusal = match (entitled, self.trusted_now()) {
+            (Err(error), _) => Some(error),
+            (_, Ok(now)) if gate.mode(now).is_some() => None,
+            (_, Ok(_)) => Some(UnlockError::Expired),
+            (_, Err(error)) => Some(UnlockError::Gate(error)),
         };
         let mut access = match &refusal {
             None => Access::permit(action, gate.person_id()),
@@ -248,14 +275,4 @@ impl UnlockedWorkstation {
         let zone = TimeZone::get(name).unwrap_or_else(|_| TimeZone::fixed(jiff::tz::offset(5)));
         self.workstation.now().to_zoned(zone).date()
     }
-}
-
-fn remove_cache(dir: &Path) -> io::Result<()> {
-    for suffix in ["", "-wal", "-shm", "-journal"] {
-        match fs::remove_file(dir.join(format!("{PATIENTS}{suffix}"))) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-    }
-    Ok(())
 }

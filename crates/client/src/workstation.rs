@@ -29,6 +29,7 @@ use crate::{
     random::RandomError,
     settings,
     transport::{Deadlines, Transport, TransportError},
+    unlocked::Opened,
 };
 
 pub(crate) const MIGRATIONS: &[&str] = &[include_str!("../migrations/workstation/0001_first.sql")];
@@ -126,12 +127,14 @@ pub(crate) struct Inner {
     pub(crate) transport: Transport,
     pub(crate) outbox: Outbox,
     pub(crate) app_version: String,
-    keyring: TimedKeyring,
+    pub(crate) keyring: TimedKeyring,
     keys: RwLock<Arc<WorkstationKeys>>,
     key_set: RwLock<Arc<KeySet>>,
     store: Mutex<SqliteConnection>,
     /// One change of the keyring's item at a time.
-    changing_keys: Mutex<()>,
+    pub(crate) changing_keys: Mutex<()>,
+    /// The patient cache, where it is open.
+    pub(crate) opened: Opened,
     /// One synchronisation at a time.
     pub(crate) syncing: Mutex<()>,
     _lock: LockFile,
@@ -193,10 +196,15 @@ impl Workstation {
             key_set: RwLock::new(Arc::new(key_set)),
             store: Mutex::new(store),
             changing_keys: Mutex::new(()),
+            opened: Opened::default(),
             syncing: Mutex::new(()),
             _lock: lock,
         }));
         workstation.reconcile().await?;
+        if let Err(error) = workstation.resume_wipe().await {
+            // What opens anything is gone already.
+            tracing::error!(code = error.code(), "a wipe did not come to its end");
+        }
         Ok(workstation)
     }
 
@@ -305,7 +313,7 @@ impl Workstation {
         Ok(())
     }
 
-    fn set_keys(&self, keys: WorkstationKeys) {
+    pub(crate) fn set_keys(&self, keys: WorkstationKeys) {
         *self.0.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
     }
 

@@ -10,12 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Chunks, Cursors, NewFile, PackError, Progress, export::requests};
 use crate::{
-    Workstation,
-    database::DatabaseError,
-    error::StoreError,
-    receipts::Kept,
-    session::{Revoked, verify_grant},
-    settings,
+    Revocation, Workstation, database::DatabaseError, error::StoreError, receipts::Kept,
+    session::verify_grant, settings,
 };
 use infoblood_agreement::courier::CourierError;
 
@@ -72,7 +68,7 @@ impl Workstation {
             self.accept_time(&time).await?;
         }
         if head.device == DeviceState::Revoked {
-            self.revoke(Revoked::Device).await?;
+            self.apply_revocation(Revocation::Device).await?;
         }
         self.take_records(records, &mut taken).await?;
         self.finish(&head, from, taken.has_patients).await?;
@@ -94,7 +90,7 @@ impl Workstation {
         Ok(json.and_then(|json| serde_json::from_slice(&json).ok()))
     }
 
-    pub(super) async fn forget_pending(&self) -> Result<(), PackError> {
+    pub(crate) async fn forget_pending(&self) -> Result<(), PackError> {
         settings::remove(&mut *self.store().await, PENDING).await?;
         match tokio::fs::remove_file(self.pending_file()?).await {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
@@ -178,10 +174,11 @@ impl Workstation {
                 }
                 AnswerRecord::NoGrant { person_id, code } => {
                     if code == "person-revoked" {
-                        self.revoke(Revoked::Person(&person_id)).await?;
+                        self.apply_revocation(Revocation::Person(&person_id))
+                            .await?;
                         taken.revoked += 1;
                     } else if code == "agreement-required" {
-                        self.revoke(Revoked::Grant(&person_id)).await?;
+                        self.apply_revocation(Revocation::Grant(&person_id)).await?;
                     }
                 }
                 // Patient data come later, the head was read.
@@ -248,6 +245,8 @@ impl Workstation {
             .bind(identity.id)
             .execute(&mut *store)
             .await?;
+        drop(store);
+        self.raise_generation().await?;
         Ok(true)
     }
 

@@ -44,7 +44,7 @@ impl UnlockedWorkstation {
         Ok(
             sqlx::query_scalar("SELECT cursor FROM feed WHERE stream = ?")
                 .bind(stream.as_str())
-                .fetch_optional(&mut *self.cache.lock().await)
+                .fetch_optional(&mut *self.cache().await?)
                 .await?,
         )
     }
@@ -61,7 +61,7 @@ impl UnlockedWorkstation {
 
     /// Empties the cache: it is filled from the beginning.
     pub(crate) async fn empty(&self) -> Result<(), UnlockError> {
-        clear(&mut *self.cache.lock().await).await?;
+        clear(&mut *self.cache().await?).await?;
         Ok(())
     }
 
@@ -75,7 +75,7 @@ impl UnlockedWorkstation {
                     if code == "cursor-expired" && !is_refill =>
                 {
                     is_refill = true;
-                    clear(&mut *self.cache.lock().await).await?;
+                    clear(&mut *self.cache().await?).await?;
                 }
                 Err(error) => return Err(error),
             }
@@ -157,7 +157,7 @@ impl UnlockedWorkstation {
         is_end: bool,
     ) -> Result<(), UnlockError> {
         let sorter = Sorter::new().map_err(StoreError::sign)?;
-        let mut connection = self.cache.lock().await;
+        let mut connection = self.cache().await?;
         let mut transaction = connection.begin().await?;
         let mut touched = BTreeSet::new();
         let mut counted = Refreshed::default();

@@ -363,6 +363,19 @@ impl Machine {
         }
     }
 
+    /// Another machine with a copy of this one's files, and a keyring with this item.
+    pub(crate) fn copy(&self, item: Option<Vec<u8>>) -> Self {
+        let copy = Self::new();
+        copy_directory(self.path(), copy.path());
+        *copy.keyring.0.lock().unwrap() = item;
+        copy
+    }
+
+    /// What the keyring holds.
+    pub(crate) fn item(&self) -> Option<Vec<u8>> {
+        self.keyring.0.lock().unwrap().clone()
+    }
+
     pub(crate) fn path(&self) -> &Path {
         self.dir.as_ref().unwrap().path()
     }

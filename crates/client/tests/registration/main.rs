@@ -11,4 +11,5 @@ mod kill;
 mod lease;
 mod refused;
 mod relay;
+mod revoked;
 mod way;

@@ -360,38 +360,3 @@ async fn starts_that_are_refused_change_nothing() {
     *machine.keyring.0.lock().unwrap() = item;
     machine.open(&central.profile).await;
 }
-
-#[tokio::test]
-async fn a_revoked_device_opens_for_nobody() {
-    let central = Central::start().await;
-    let machine = Machine::new();
-    let (workstation, session) = enrolled(&central, &machine, "device").await;
-    session
-        .unlock(&workstation, true)
-        .await
-        .unwrap()
-        .lock()
-        .await
-        .unwrap();
-    administration::revoke_device(&central.context, &workstation.device_id())
-        .await
-        .unwrap();
-    assert_eq!(
-        session
-            .unlock(&workstation, true)
-            .await
-            .err()
-            .unwrap()
-            .code(),
-        "device-revoked"
-    );
-    assert_eq!(
-        session
-            .unlock(&workstation, false)
-            .await
-            .err()
-            .unwrap()
-            .code(),
-        "agreement-required"
-    );
-}
