@@ -1,6 +1,6 @@
 //! `cargo xtask test`: every check and test, the quick ones first, the suites' own result lines last.
 
-use crate::process::{Outcome, cargo, collect, command, root, say, step, target};
+use crate::process::{Outcome, cargo, collect, command, root, say, step, succeeds, target};
 use crate::{faults, setup, tools};
 
 /// Runs everything; the first failure ends it.
@@ -22,6 +22,10 @@ pub(crate) fn run() -> Outcome {
         &mut cargo(&["build", "--workspace", "--all-targets"]),
     )?;
     let mut test = cargo(&["test", "--workspace", "--no-fail-fast"]);
+    if !succeeds("chromedriver", &["--version"]) {
+        say("NOTE: no chromedriver here: the phone's page is not tried in a real browser");
+        test.env("INFOBLOOD_WITHOUT_BROWSER", "1");
+    }
     results.extend(collect("cargo test", &mut test, |line| {
         line.starts_with("test result:") || line.contains("... FAILED")
     })?);

@@ -20,6 +20,9 @@ const PACKAGES: &[&str] = &[
     "fonts-dejavu-core",
 ];
 
+/// The browser that stands for a phone in the tests. Ubuntu's packages of these names only fetch snaps.
+const BROWSER: [&str; 2] = ["chromium", "chromium-driver"];
+
 /// The oldest Node that the interface builds with.
 const NODE: u32 = 20;
 
@@ -61,6 +64,9 @@ pub(crate) fn packages(purpose: For) -> Outcome {
     if purpose == For::Test && !installed("libfaketime") {
         missing.push("libfaketime");
     }
+    if purpose == For::Test && !is_ubuntu() {
+        missing.extend(BROWSER.into_iter().filter(|name| !installed(name)));
+    }
     if missing.is_empty() {
         return Ok(());
     }
@@ -94,6 +100,11 @@ pub(crate) fn packages(purpose: For) -> Outcome {
         )
     });
     outcome.map_err(|failure| Failure::environment(failure.message))
+}
+
+fn is_ubuntu() -> bool {
+    fs::read_to_string("/etc/os-release")
+        .is_ok_and(|release| release.lines().any(|line| line == "ID=ubuntu"))
 }
 
 fn installed(package: &str) -> bool {

@@ -5,6 +5,7 @@
 
 pub mod desktop;
 pub mod evidence;
+pub mod phone;
 pub mod process;
 pub mod server;
 pub mod tour;

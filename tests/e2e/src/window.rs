@@ -336,7 +336,7 @@ for (const one of scrolling) {
 "#;
 
 /// A port that was free a moment ago; WebKitWebDriver cannot be asked which one it took.
-fn free_port() -> Result<u16> {
+pub(crate) fn free_port() -> Result<u16> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?
         .local_addr()?
         .port())

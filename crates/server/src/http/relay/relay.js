@@ -15,6 +15,7 @@ let timer = null;
 
 function clear() {
   rotate(false);
+  delete document.body.dataset.frame;
   for (const id of ["sending", "error", "answer", "done", "reason", "retry", "copied"]) show(id, false);
 }
 
