@@ -1,5 +1,6 @@
 //! Publishing a new version of the agreement, and giving the published ones to workstations.
 
+use infoblood_agreement::courier::MAX_PLAIN_BYTES;
 use infoblood_agreement::document::{
     self, Change, ChangeKind, Document as Text, DocumentError, Mismatch, UnitChange,
 };
@@ -11,8 +12,9 @@ use crate::context::Context;
 use crate::problem::Problem;
 use crate::storage::{AgreementStorage, Database, Document, StorageError, Texts, Transaction};
 
-/// Longest text or pairing in bytes.
-pub const MAX_TEXT_BYTES: usize = 1024 * 1024;
+/// Longest text or pairing in bytes: all three fit into one record of a courier pack, with room for their message.
+pub const MAX_TEXT_BYTES: usize = 256 * 1024;
+const _: () = assert!(3 * MAX_TEXT_BYTES + 64 * 1024 <= MAX_PLAIN_BYTES);
 /// From so many bytes of texts on, an answer takes no further document.
 const ENOUGH_BYTES: usize = MAX_TEXT_BYTES;
 

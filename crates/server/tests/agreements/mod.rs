@@ -13,7 +13,7 @@ const DAY: i64 = 24 * 60 * 60;
 
 impl World {
     /// Publishes the newest version with one word changed.
-    async fn publish(&self, change: Change, effective_from: i64) -> Document {
+    pub(crate) async fn publish(&self, change: Change, effective_from: i64) -> Document {
         let newest = self.documents(0).await;
         let newest = newest.all().last().unwrap();
         let texts = Texts {
@@ -64,7 +64,12 @@ impl World {
     }
 }
 
-fn accept(person: &mut Workstation, document: &Document, decision: Decision, at: i64) -> Vec<u8> {
+pub(crate) fn accept(
+    person: &mut Workstation,
+    document: &Document,
+    decision: Decision,
+    at: i64,
+) -> Vec<u8> {
     let contents = Acceptance {
         document_sha256: *document.digest(),
         document_version: document.meta().version,
@@ -127,8 +132,8 @@ async fn large_versions_come_one_by_one() {
     let world = World::new(DeviceApproval::Auto).await;
     for n in 1..=3 {
         let texts = Texts {
-            kk: format!("{n}{}", "ә".repeat(500_000)),
-            ru: format!("{n}{}", "ы".repeat(520_000)),
+            kk: format!("{n}{}", "ә".repeat(120_000)),
+            ru: format!("{n}{}", "ы".repeat(130_000)),
             structure: json!({"format": 1, "title": "", "units": [
                 {"id": 1, "kind": "para", "kk": [{"line": 1}], "ru": [{"line": 1}]}]})
             .to_string(),

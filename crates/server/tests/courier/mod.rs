@@ -13,6 +13,7 @@ use infoblood_agreement::courier::{
     AnswerHead, AnswerReader, AnswerRecord, Change, Frames, ItemState, PackId, RequestHead,
     RequestRecord, RequestWriter, ShareKey, Stream,
 };
+use infoblood_agreement::document::Documents;
 use infoblood_agreement::sealed::{Kind, SealedItem, item_id};
 use infoblood_agreement::vault::WorkstationKeys;
 use infoblood_server::clock::rng;
@@ -26,7 +27,6 @@ const PACK: PackId = [7; 16];
 const NONCE: [u8; 16] = [9; 16];
 
 /// An answer as its device reads it.
-#[derive(Debug)]
 struct Answer {
     head: AnswerHead,
     receipts: BTreeMap<String, Vec<u8>>,
@@ -36,6 +36,7 @@ struct Answer {
     /// Person: code.
     no_grants: BTreeMap<String, String>,
     changes: Vec<Change>,
+    documents: Documents,
     /// Length of the longest chunk.
     longest: usize,
 }
@@ -212,6 +213,7 @@ impl World {
             grants: BTreeMap::new(),
             no_grants: BTreeMap::new(),
             changes: Vec::new(),
+            documents: Documents::new(),
             longest,
         };
         for record in records {
@@ -234,9 +236,17 @@ impl World {
                     answer.no_grants.insert(person_id, code);
                 }
                 AnswerRecord::Change(change) => answer.changes.push(change),
-                AnswerRecord::Head(_) | AnswerRecord::Document { .. } => {
-                    panic!("no such record here")
+                AnswerRecord::Document {
+                    message,
+                    kk,
+                    ru,
+                    structure,
+                } => {
+                    let keys = &self.context.key_set;
+                    let documents = &mut answer.documents;
+                    documents.add(&message, &kk, &ru, &structure, keys).unwrap();
                 }
+                AnswerRecord::Head(_) => panic!("an answer has one head"),
             }
         }
         answer

@@ -1,12 +1,14 @@
 //! Who gets a grant and patient data, and who does not.
 
 use infoblood_agreement::courier::{DeviceState, ItemState, RequestRecord};
+use infoblood_agreement::document::Change;
 use infoblood_agreement::profile::DeviceApproval;
 use infoblood_agreement::sealed::{Kind, item_id};
 use infoblood_agreement::statement::Decision;
 use infoblood_server::service::{administration, load};
 
-use super::{head, rejected};
+use super::{Answer, head, rejected};
+use crate::agreements::accept;
 use crate::common::{T0, World};
 
 #[tokio::test]
@@ -151,4 +153,35 @@ async fn each_site_gets_its_own_donors() {
         .await
         .unwrap();
     assert!(feed.starts_with(&all));
+}
+
+#[tokio::test]
+async fn new_versions_of_the_terms_travel_with_the_answer() {
+    let world = World::new(DeviceApproval::Auto).await;
+    let mut person = world.accepted("a", "A").await;
+    let second = world.publish(Change::Material, T0).await;
+    let third = world.publish(Change::Editorial, T0 + 100).await;
+    let answer = world.answered(&person, world.pack(&person, &[])).await;
+    let digests = |answer: &Answer| -> Vec<_> {
+        let all = answer.documents.all().iter();
+        all.skip(1).map(|document| *document.digest()).collect()
+    };
+    assert_eq!(digests(&answer), [*second.digest(), *third.digest()]);
+    assert_eq!(answer.no_grant(&person), Some("agreement-required"));
+    assert!(answer.is_without_rights());
+
+    // Who knows them is not told again; the new acceptance gives the right back.
+    let acceptance = accept(&mut person, &second, Decision::Accepted, T0 + 1);
+    let mut knows = head(&person);
+    knows.document_version = 3;
+    let pack = world.pack_of(
+        &person,
+        vec![
+            RequestRecord::Head(knows),
+            world.sealed(Kind::Acceptance, &acceptance),
+        ],
+    );
+    let answer = world.answered(&person, pack).await;
+    assert_eq!(digests(&answer), [] as [[u8; 32]; 0]);
+    assert_eq!(answer.grants.len(), 1);
 }

@@ -16,7 +16,7 @@ use super::intake::Request;
 use super::items::{State, Taken, Verdict};
 use crate::context::{Context, rng};
 use crate::problem::Problem;
-use crate::service::{access, grants};
+use crate::service::{access, grants, publication};
 use crate::storage::{
     CourierStorage, Database, Device, DeviceStatus, DeviceStorage, LogStorage, Transaction,
 };
@@ -51,6 +51,8 @@ pub struct Reply {
     head: AnswerHead,
     to: Recipient,
     verdicts: Vec<Verdict>,
+    /// The newest version of the terms that the device knows.
+    document_version: u64,
     people: Vec<AnswerRecord>,
     feed: Option<Feed>,
 }
@@ -98,6 +100,7 @@ pub async fn settle<D: Database>(
             share: None,
         },
         verdicts: taken.verdicts,
+        document_version: asked.document_version,
         people: Vec::new(),
         feed: None,
     };
@@ -228,6 +231,7 @@ impl Reply {
         };
         out.push(AnswerRecord::Head(self.head)).await?;
         let mut summary = items(context, &mut out, &self.verdicts).await?;
+        documents(context, &mut out, self.document_version).await?;
         for record in self.people {
             summary.grants += u64::from(matches!(record, AnswerRecord::Grant { .. }));
             out.push(record).await?;
@@ -295,6 +299,30 @@ async fn items<D: Database>(
         }
     }
     Ok(summary)
+}
+
+/// The versions of the terms that the device does not know, oldest first.
+async fn documents<D: Database>(
+    context: &Context<D>,
+    out: &mut Out<'_>,
+    mut known: u64,
+) -> Result<(), Problem> {
+    loop {
+        let some = publication::after(context, known).await?;
+        if some.is_empty() {
+            return Ok(());
+        }
+        for (message, text) in some {
+            known = text.meta().version;
+            out.push(AnswerRecord::Document {
+                message,
+                kk: text.kk().to_owned(),
+                ru: text.ru().to_owned(),
+                structure: text.structure_json().to_owned(),
+            })
+            .await?;
+        }
+    }
 }
 
 /// The writer and where its chunks go.
