@@ -30,6 +30,10 @@ pub(crate) fn handler() -> impl Fn(Invoke) -> bool + Send + Sync + 'static {
         use_profile,
         search_donors,
         open_donor,
+        start_anew,
+        break_glass,
+        show_qr,
+        relay_frame,
         courier_export,
         upload_begin,
         upload_piece,
@@ -223,4 +227,30 @@ async fn upload_end(controller: State<'_, Handle>) -> Answer<view::FileTaken> {
 #[tauri::command]
 async fn upload_cancel(controller: State<'_, Handle>) -> Answer<()> {
     controller.ask(Request::UploadCancel).await
+}
+
+#[tauri::command]
+async fn start_anew(controller: State<'_, Handle>) -> Answer<()> {
+    controller.ask(Request::StartAnew).await
+}
+
+#[tauri::command]
+async fn break_glass(controller: State<'_, Handle>, reason: String) -> Answer<()> {
+    controller
+        .ask(|reply| Request::BreakGlass { reason, reply })
+        .await
+}
+
+#[tauri::command]
+async fn show_qr(controller: State<'_, Handle>, person_id: String) -> Answer<view::QrCode> {
+    controller
+        .ask(|reply| Request::ShowQr { person_id, reply })
+        .await
+}
+
+#[tauri::command]
+async fn relay_frame(controller: State<'_, Handle>, text: String) -> Answer<view::FramesTaken> {
+    controller
+        .ask(|reply| Request::RelayFrame { text, reply })
+        .await
 }

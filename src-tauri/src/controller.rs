@@ -8,7 +8,9 @@ use std::{
 };
 
 use infoblood_agreement::{document::Document, profile::SiteProfile};
-use infoblood_client::{PersonSession, Workstation, clock::Clock, keyring::Keyring};
+use infoblood_client::{
+    PersonSession, Workstation, clock::Clock, keyring::Keyring, relay::Collector,
+};
 use secrecy::SecretString;
 use tokio::{
     sync::{mpsc, oneshot},
@@ -20,7 +22,7 @@ use crate::{
     profile::Places,
     view::{
         self, AgreementView, AppError, CodeCheck, Connection, DonorCard, DonorPage, Evidence,
-        FileTaken, Lang, PassphraseCheck, SavedPack, SavedProof,
+        FileTaken, FramesTaken, Lang, PassphraseCheck, QrCode, SavedPack, SavedProof,
     },
 };
 
@@ -31,6 +33,7 @@ mod failure;
 mod language;
 mod patients;
 mod proof;
+mod relay;
 mod screen;
 mod session;
 mod start;
@@ -131,6 +134,19 @@ pub enum Request {
     OpenDonor {
         id: String,
         reply: Reply<DonorCard>,
+    },
+    StartAnew(Reply<()>),
+    BreakGlass {
+        reason: String,
+        reply: Reply<()>,
+    },
+    ShowQr {
+        person_id: String,
+        reply: Reply<QrCode>,
+    },
+    RelayFrame {
+        text: String,
+        reply: Reply<FramesTaken>,
     },
     CourierExport(Reply<SavedPack>),
     UploadBegin(Reply<()>),
@@ -253,6 +269,8 @@ struct Controller {
     last_touch: Instant,
     /// Attempts to open a cache so far; an older one that ends late is told by its number.
     openings: u64,
+    /// Frames of an answer that came through a phone.
+    frames: Collector,
     /// A chosen file on its way in.
     upload: Option<courier::Upload>,
     /// A chosen file that is being read, and how many there were.
@@ -278,6 +296,7 @@ impl Controller {
             connection: Connection::Unknown,
             last_touch: Instant::now(),
             openings: 0,
+            frames: Collector::default(),
             upload: None,
             reading: None,
             readings: 0,
@@ -379,6 +398,16 @@ impl Controller {
                 reply,
             } => drop(reply.send(self.search(&query, after).await)),
             Request::OpenDonor { id, reply } => drop(reply.send(self.open_donor(&id).await)),
+            Request::StartAnew(reply) => drop(reply.send(self.start_anew())),
+            Request::BreakGlass { reason, reply } => {
+                drop(reply.send(self.break_glass(&reason).await));
+            }
+            Request::ShowQr { person_id, reply } => {
+                drop(reply.send(self.show_qr(&person_id).await));
+            }
+            Request::RelayFrame { text, reply } => {
+                drop(reply.send(self.relay_frame(&text).await));
+            }
             Request::CourierExport(reply) => drop(reply.send(self.courier_export().await)),
             Request::UploadBegin(reply) => drop(reply.send(self.upload_begin().await)),
             Request::UploadPiece { bytes, reply } => {

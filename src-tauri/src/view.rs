@@ -70,7 +70,11 @@ seam! {
     #[serde(tag = "name", rename_all = "lowercase")]
     pub enum Screen {
         /// Store, keyring or profile trouble: nothing can be done before it is solved.
-        Blocked { error: AppError },
+        Blocked {
+            error: AppError,
+            /// What is here cannot be used any more: it may be set aside and everybody enrols again.
+            can_start_anew: bool,
+        },
         /// The agreement's text; `declined` when a refusal is recorded, `has_people` when one may go back to the list.
         Agreement { declined: bool, has_people: bool },
         /// Accepted on screen, not yet signed: who are you?
@@ -150,8 +154,25 @@ seam! {
         pub name: String,
         pub role: String,
         pub offline_until: String,
+        pub read_only_until: String,
+        pub lease: Lease,
+        /// Begun days until the lease changes for the worse.
+        pub lease_days_left: u32,
+        pub mode: Mode,
+        /// Whether the site's policy lets a reason lift the read-only time.
+        pub may_break_glass: bool,
         pub receipt: ReceiptFacts,
     }
+
+    /// How urgent it is to renew the lease.
+    #[derive(Copy, Eq)]
+    #[serde(rename_all = "kebab-case")]
+    pub enum Lease { Ok, Soon, Attention, ReadOnly, Ended }
+
+    /// What may be done with patient data.
+    #[derive(Copy, Eq)]
+    #[serde(rename_all = "kebab-case")]
+    pub enum Mode { Full, ReadOnly, BreakGlass }
 
     pub struct ReceiptFacts {
         /// Leaf hash of the acceptance, lowercase hex.
@@ -179,6 +200,21 @@ seam! {
 
     /// A file with everything that waits.
     pub struct SavedPack { pub path: String, pub items: u32 }
+
+    /// What a phone's camera reads to ask the server.
+    pub struct QrCode { pub svg: String, pub url: String }
+
+    /// Frames of the server's answer that were scanned or pasted.
+    pub struct FramesTaken {
+        pub have: u32,
+        pub total: u32,
+        /// Numbers of the frames that are not there yet, from 1.
+        pub missing: Vec<u32>,
+        /// The answer was whole, verified and is stored.
+        pub is_done: bool,
+        /// What the server refused although it answered.
+        pub refusal: Option<AppError>,
+    }
 
     /// How far a chosen file is read, in bytes; `total` is 0 before it is known.
     #[derive(Copy, Eq)]

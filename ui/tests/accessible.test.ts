@@ -45,7 +45,11 @@ const type = async (id: string, value: string) =>
 const cases: Case[] = [
   {
     name: 'blocked',
-    screen: { name: 'blocked', error: { code: 'profile-missing', retry_after_seconds: null } },
+    screen: {
+      name: 'blocked',
+      error: { code: 'profile-missing', retry_after_seconds: null },
+      can_start_anew: false,
+    },
   },
   {
     name: 'agreement',

@@ -57,6 +57,7 @@ export function state(screen: State['screen'], more: Partial<State> = {}): State
     idle_lock_minutes: 10,
     data_as_of: null,
     waiting: 0,
+    reading: null,
     automation: false,
     ...more,
   };

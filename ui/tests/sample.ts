@@ -62,6 +62,11 @@ export const unlocked: Screen = {
     name: 'A. Test',
     role: 'clinician',
     offline_until: '2099-01-01T00:00:00Z',
+    read_only_until: '2099-01-08T00:00:00Z',
+    lease: 'ok',
+    lease_days_left: 30,
+    mode: 'full',
+    may_break_glass: false,
     receipt: {
       statement_id: 'ab'.repeat(32),
       registered_at: '2026-11-22T04:00:00Z',

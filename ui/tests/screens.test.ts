@@ -11,6 +11,11 @@ const person = {
   name: 'A. Test',
   role: 'clinician',
   offline_until: '2099-01-01T00:00:00Z',
+  read_only_until: '2099-01-08T00:00:00Z',
+  lease: 'ok' as const,
+  lease_days_left: 30,
+  mode: 'full' as const,
+  may_break_glass: false,
   receipt: {
     statement_id: 'ab'.repeat(32),
     registered_at: '2026-11-22T04:00:00Z',
@@ -110,7 +115,11 @@ describe('trouble', () => {
   it('names the code and offers the file chooser where a profile is missing', async () => {
     open(
       state(
-        { name: 'blocked', error: { code: 'profile-missing', retry_after_seconds: null } },
+        {
+          name: 'blocked',
+          error: { code: 'profile-missing', retry_after_seconds: null },
+          can_start_anew: false,
+        },
         { site: null },
       ),
     );

@@ -11,6 +11,11 @@ const person = {
   name: 'Family Given Patronymic',
   role: 'clinician',
   offline_until: new Date(Date.now() + 2.5 * 86_400_000).toISOString(),
+  read_only_until: '2099-01-08T00:00:00Z',
+  lease: 'attention' as const,
+  lease_days_left: 3,
+  mode: 'full' as const,
+  may_break_glass: false,
   receipt: {
     statement_id: 'ab'.repeat(32),
     registered_at: '2026-11-22T04:00:00Z',

@@ -55,6 +55,7 @@ impl Controller {
             // Asked only after opening; until then `GetState` waits.
             Phase::Starting => Screen::Return { people: Vec::new() },
             Phase::Blocked(error) => Screen::Blocked {
+                can_start_anew: self.can_start_anew(),
                 error: error.clone(),
             },
             Phase::Agreement => match &self.store {
@@ -81,7 +82,7 @@ impl Controller {
                 people: self.people().await?,
             },
             Phase::Unlocked(open) => Screen::Unlocked {
-                person: open.person.clone(),
+                person: open.person_now(self.break_glass_allowed()),
             },
         })
     }

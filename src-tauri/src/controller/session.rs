@@ -2,8 +2,9 @@
 
 use std::{sync::Arc, time::Duration};
 
+use infoblood_agreement::gate::Unlocked;
 use infoblood_client::{
-    PersonSession, SignInError, UnlockedWorkstation, Workstation,
+    self as client, LeaseState, PersonSession, SignInError, UnlockedWorkstation, Workstation,
     courier::Progress as CourierProgress,
 };
 use jiff::Timestamp;
@@ -14,7 +15,7 @@ use super::{
     Controller, Event, Phase, Registering, Reply,
     failure::{internal, named, told},
 };
-use crate::view::{AppError, Connection, PersonFacts, ReceiptFacts};
+use crate::view::{AppError, Connection, Lease, Mode, PersonFacts, ReceiptFacts};
 
 /// Between attempts to unlock after registration.
 const UNLOCK_AGAIN: Duration = Duration::from_secs(10);
@@ -40,6 +41,34 @@ pub(super) struct OpenCache {
     refresh_at: Instant,
     /// Tells the refreshes of one opening from those of another.
     opening: u64,
+}
+
+impl OpenCache {
+    /// The person with the lease as it is now.
+    pub(super) fn person_now(&self, may_break_glass: bool) -> PersonFacts {
+        let lease = self.cache.lease();
+        PersonFacts {
+            lease: match lease.state {
+                LeaseState::Ok => Lease::Ok,
+                LeaseState::Soon => Lease::Soon,
+                LeaseState::Attention => Lease::Attention,
+                LeaseState::ReadOnly => Lease::ReadOnly,
+                LeaseState::Ended => Lease::Ended,
+            },
+            lease_days_left: lease.days_left,
+            mode: mode(self.cache.mode()),
+            may_break_glass,
+            ..self.person.clone()
+        }
+    }
+}
+
+fn mode(mode: Option<client::Mode>) -> Mode {
+    match mode {
+        Some(client::Mode::Full) => Mode::Full,
+        Some(client::Mode::BreakGlass) => Mode::BreakGlass,
+        Some(client::Mode::ReadOnly) | None => Mode::ReadOnly,
+    }
 }
 
 /// What unlocking gives.
@@ -288,6 +317,22 @@ impl Controller {
         }
     }
 
+    /// Lifts the read-only time with a reason, which goes into the access log.
+    pub(super) async fn break_glass(&self, reason: &str) -> Result<(), AppError> {
+        let Phase::Unlocked(open) = &self.phase else {
+            return Err(named("patient-locked"));
+        };
+        open.cache
+            .break_glass(reason)
+            .await
+            .map_err(|error| told("break-glass", error.code(), &error))
+    }
+
+    pub(super) fn break_glass_allowed(&self) -> bool {
+        let profile = self.profile.as_ref();
+        profile.is_some_and(|profile| profile.policy().break_glass)
+    }
+
     /// Ends the session: keys wiped, cache closed, page dropped. Also from the registration, whose keys are open.
     pub(super) async fn lock(&mut self) -> Result<(), AppError> {
         match &self.phase {
@@ -347,7 +392,7 @@ async fn open(
         .data_as_of()
         .await
         .map_err(|error| told("as-of", error.code(), &error))?;
-    let person = person_facts(workstation, session, cache.gate().offline_until()).await?;
+    let person = person_facts(workstation, session, cache.gate()).await?;
     Ok(Opening {
         cache,
         person,
@@ -358,10 +403,11 @@ async fn open(
 async fn person_facts(
     workstation: &Workstation,
     session: &PersonSession,
-    offline_until: i64,
+    gate: &Unlocked,
 ) -> Result<PersonFacts, AppError> {
     let failed =
         |error: infoblood_client::database::DatabaseError| told("person", error.code(), &error);
+    let text = |at| Timestamp::from_second(at).unwrap_or_default().to_string();
     let person_id = session.person_id();
     let people = workstation.people().await.map_err(failed)?;
     let person = people
@@ -381,9 +427,13 @@ async fn person_facts(
         role: person.role.unwrap_or_default(),
         person_id: person.person_id,
         login: person.login,
-        offline_until: Timestamp::from_second(offline_until)
-            .unwrap_or_default()
-            .to_string(),
+        offline_until: text(gate.offline_until()),
+        read_only_until: text(gate.read_only_until()),
+        // As they are now: filled in whenever the state is told.
+        lease: Lease::Ok,
+        lease_days_left: 0,
+        mode: Mode::ReadOnly,
+        may_break_glass: false,
         receipt: ReceiptFacts {
             statement_id: progress.statement_id,
             registered_at: receipt.registered_at.to_string(),

@@ -3,8 +3,15 @@
 use infoblood_agreement::profile::SiteProfile;
 use infoblood_client::Workstation;
 
-use super::{Controller, Event, Phase, Registering, Store, failure::told, sync::Syncer};
+use super::{
+    Controller, Event, Phase, Registering, Store,
+    failure::{internal, told},
+    sync::Syncer,
+};
 use crate::{profile::FindError, view::AppError};
+
+/// Troubles after which the workstation can begin anew; the client refuses every other.
+const ANEW: &[&str] = &["keyring-lost", "store-replaced", "store-corrupt"];
 
 /// What opening brought.
 pub(super) struct Opened {
@@ -16,6 +23,10 @@ pub(super) struct Opened {
 impl Controller {
     /// Starts opening; [`Event::Opened`] tells the end.
     pub(super) fn open_store(&mut self) {
+        self.open_or_begin_anew(false);
+    }
+
+    fn open_or_begin_anew(&mut self, is_anew: bool) {
         self.store = Store::Opening;
         let places = self.config.profile.clone();
         let (dir, events) = (self.config.data_dir.clone(), self.events.clone());
@@ -27,9 +38,13 @@ impl Controller {
                 .map_err(|error| told("profile", error.code(), &error));
             let opened = match profile {
                 Ok(profile) => Opened {
-                    workstation: Workstation::open(&dir, &profile, keyring, clock)
-                        .await
-                        .map_err(|error| told("open", error.code(), &error)),
+                    workstation: if is_anew {
+                        Workstation::start_anew(&dir, &profile, keyring, clock, <_>::default())
+                            .await
+                    } else {
+                        Workstation::open(&dir, &profile, keyring, clock).await
+                    }
+                    .map_err(|error| told("open", error.code(), &error)),
                     profile: Some(profile),
                 },
                 Err(error) => Opened {
@@ -91,6 +106,21 @@ impl Controller {
         // What was chosen now counts more than what the command line said at the start.
         self.config.profile.flag = None;
         self.reopen();
+        Ok(())
+    }
+
+    /// Whether what blocks the workstation can be set aside.
+    pub(super) fn can_start_anew(&self) -> bool {
+        matches!(&self.phase, Phase::Blocked(error) if ANEW.contains(&error.code.as_str()))
+    }
+
+    /// Sets aside what cannot be used any more; everybody enrols again.
+    pub(super) fn start_anew(&mut self) -> Result<(), AppError> {
+        if !self.can_start_anew() || !matches!(self.store, Store::Failed) {
+            return Err(internal());
+        }
+        self.phase = Phase::Agreement;
+        self.open_or_begin_anew(true);
         Ok(())
     }
 

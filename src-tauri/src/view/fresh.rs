@@ -23,7 +23,8 @@ fn typescript() -> String {
     }
     declare! {
         Lang AppError Site Connection State Screen DocumentFacts AgreementView Unit UnitKind Evidence Progress PersonRow
-        PersonFacts ReceiptFacts CodeCheck PassphraseCheck SavedProof DonorPage DonorRow DeferralState BloodGroup
+        PersonFacts ReceiptFacts CodeCheck PassphraseCheck SavedProof SavedPack FileProgress QrCode
+        FramesTaken Lease Mode FileTaken DonorPage DonorRow DeferralState BloodGroup
         DeferralKind Deferral DonationKind DonationStatus Donation Sex DonorCard
     }
     text
@@ -55,6 +56,7 @@ fn screens_are_told_apart_by_name() {
         r#"{"name":"agreement","declined":true,"has_people":false}"#
     );
     let error = Screen::Blocked {
+        can_start_anew: false,
         error: AppError {
             code: "keyring-missing".into(),
             retry_after_seconds: None,

@@ -9,8 +9,10 @@ import type {
   DonorPage,
   Evidence,
   FileTaken,
+  FramesTaken,
   Lang,
   PassphraseCheck,
+  QrCode,
   SavedPack,
   SavedProof,
   State,
@@ -42,6 +44,10 @@ export const backend = {
   useProfile: (text: string) => invoke<void>('use_profile', { text }),
   searchDonors: (query: string, after: string | null) => invoke<DonorPage>('search_donors', { query, after }),
   openDonor: (id: string) => invoke<DonorCard>('open_donor', { id }),
+  startAnew: () => invoke<void>('start_anew'),
+  breakGlass: (reason: string) => invoke<void>('break_glass', { reason }),
+  showQr: (personId: string) => invoke<QrCode>('show_qr', { personId }),
+  relayFrame: (text: string) => invoke<FramesTaken>('relay_frame', { text }),
   courierExport: () => invoke<SavedPack>('courier_export'),
   /** Reads a chosen file, piece by piece: an answer, or another site's file to forward. */
   readFile: async (file: Blob) => {

@@ -38,7 +38,11 @@ reading: FileProgress | null,
  */
 automation: boolean, };
 
-export type Screen = { "name": "blocked", error: AppError, } | { "name": "agreement", declined: boolean, has_people: boolean, } | { "name": "identify", document: DocumentFacts, evidence: Evidence, } | { "name": "registering", progress: Progress, } | { "name": "return", people: Array<PersonRow>, } | { "name": "unlocked", person: PersonFacts, };
+export type Screen = { "name": "blocked", error: AppError, 
+/**
+ * What is here cannot be used any more: it may be set aside and everybody enrols again.
+ */
+can_start_anew: boolean, } | { "name": "agreement", declined: boolean, has_people: boolean, } | { "name": "identify", document: DocumentFacts, evidence: Evidence, } | { "name": "registering", progress: Progress, } | { "name": "return", people: Array<PersonRow>, } | { "name": "unlocked", person: PersonFacts, };
 
 export type DocumentFacts = { version: number, 
 /**
@@ -74,7 +78,15 @@ needs_passphrase: boolean, };
 
 export type PersonRow = { person_id: string, login: string, name: string | null, registered: boolean, offline_until: string | null, last_sign_in: string | null, };
 
-export type PersonFacts = { person_id: string, login: string, name: string, role: string, offline_until: string, receipt: ReceiptFacts, };
+export type PersonFacts = { person_id: string, login: string, name: string, role: string, offline_until: string, read_only_until: string, lease: Lease, 
+/**
+ * Begun days until the lease changes for the worse.
+ */
+lease_days_left: number, mode: Mode, 
+/**
+ * Whether the site's policy lets a reason lift the read-only time.
+ */
+may_break_glass: boolean, receipt: ReceiptFacts, };
 
 export type ReceiptFacts = { 
 /**
@@ -99,6 +111,32 @@ score: number,
 errors: Array<string>, };
 
 export type SavedProof = { path: string, };
+
+export type SavedPack = { path: string, items: number, };
+
+export type FileProgress = { done: number, total: number, };
+
+export type QrCode = { svg: string, url: string, };
+
+export type FramesTaken = { have: number, total: number, 
+/**
+ * Numbers of the frames that are not there yet, from 1.
+ */
+missing: Array<number>, 
+/**
+ * The answer was whole, verified and is stored.
+ */
+is_done: boolean, 
+/**
+ * What the server refused although it answered.
+ */
+refusal: AppError | null, };
+
+export type Lease = "ok" | "soon" | "attention" | "read-only" | "ended";
+
+export type Mode = "full" | "read-only" | "break-glass";
+
+export type FileTaken = { "kind": "answer", receipts: number, stored: number, refused: number, grants: number, revoked: number, has_patients: boolean, } | { "kind": "forwarded", path: string, };
 
 export type DonorPage = { total: number, rows: Array<DonorRow>, 
 /**
