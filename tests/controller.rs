@@ -278,7 +278,7 @@ fn is_return(state: &State) -> bool {
 }
 
 fn blocked(code: &str) -> impl Fn(&State) -> bool {
-    move |state| matches!(&state.screen, Screen::Blocked { error } if error.code == code)
+    move |state| matches!(&state.screen, Screen::Blocked { error, .. } if error.code == code)
 }
 
 fn files(dir: &Path) -> Vec<String> {
