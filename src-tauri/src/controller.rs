@@ -255,7 +255,8 @@ struct Controller {
     config: Config,
     shell: Arc<dyn Shell>,
     events: mpsc::Sender<Event>,
-    document: &'static Document,
+    /// The version that the window shows, or was given last.
+    document: Arc<Document>,
     language: Lang,
     profile: Option<SiteProfile>,
     store: Store,
@@ -287,7 +288,7 @@ impl Controller {
             config,
             shell,
             events,
-            document: Document::builtin(),
+            document: Arc::new(Document::builtin().clone()),
             profile: None,
             store: Store::Opening,
             waiting_for_store: Vec::new(),

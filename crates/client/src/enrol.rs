@@ -27,6 +27,8 @@ use crate::{
 /// How the document was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Evidence {
+    /// Digest of the document that was shown: it is what is signed about.
+    pub document: [u8; 32],
     /// When it was opened, Unix seconds.
     pub opened_at: i64,
     /// How long it was visible.
@@ -78,6 +80,9 @@ pub enum EnrolError {
     /// The passphrase is too weak.
     #[error("the passphrase is not acceptable")]
     Passphrase(#[source] PassphraseError),
+    /// The document that was shown is not known here.
+    #[error("no such document is known here")]
+    Document,
     /// The keys could not be wrapped.
     #[error("the keys could not be wrapped")]
     Vault(#[source] VaultError),
@@ -94,6 +99,7 @@ impl EnrolError {
             Self::Code(error) => error.code(),
             Self::DeviceRevoked => "device-revoked",
             Self::Passphrase(error) => error.code(),
+            Self::Document => "document-unknown",
             Self::Vault(error) => error.code(),
             Self::Store(error) => error.code(),
         }
@@ -116,6 +122,7 @@ impl Workstation {
         }
         let person_id = self.0.profile.person_id(&login);
         let workstation_keys = self.keys();
+        let document = self.shown(&request.evidence)?;
 
         let mut rng = random::generator().map_err(StoreError::from)?;
         let keys = PersonKeys::generate(&mut rng);
@@ -153,7 +160,6 @@ impl Workstation {
         );
 
         let mut store = self.store().await;
-        let document = DocumentFacts::current();
         let decision = self
             .decision(
                 &mut store,
@@ -212,7 +218,7 @@ impl Workstation {
         transaction.commit().await.map_err(StoreError::from)?;
         if let Err(error) = prepared.publish().await {
             // Nobody was told: take it back, so that signing again does not make two.
-            self.take_back(&mut store, &files, identity).await?;
+            self.take_back(&mut store, &files, Some(identity)).await?;
             return Err(StoreError::from(error).into());
         }
         drop(store);
@@ -227,12 +233,12 @@ impl Workstation {
 
     /// Records that the agreement was declined here, before anybody was identified: signed by the device, sent after the device's
     /// first enrolment.
-    pub async fn decline(&self, evidence: &Evidence) -> Result<(), StoreError> {
-        let mut rng = random::generator()?;
+    pub async fn decline(&self, evidence: &Evidence) -> Result<(), EnrolError> {
+        let document = self.shown(evidence)?;
+        let mut rng = random::generator().map_err(StoreError::from)?;
         let now = self.now();
         let keys = self.keys();
         let mut store = self.store().await;
-        let document = DocumentFacts::current();
         let decision = self
             .decision(
                 &mut store,
@@ -246,8 +252,13 @@ impl Workstation {
         let sequence = decision.sequence;
         let refusal = sign_device_refusal(&decision, now.as_second(), keys.device());
         let file = self.seal(Kind::DeviceRefusal, &refusal, &mut rng)?;
-        let prepared = self.0.outbox.prepare(vec![file.clone()]).await?;
-        let mut transaction = store.begin().await?;
+        let prepared = self
+            .0
+            .outbox
+            .prepare(vec![file.clone()])
+            .await
+            .map_err(StoreError::from)?;
+        let mut transaction = store.begin().await.map_err(StoreError::from)?;
         let row = Row {
             kind: Kind::DeviceRefusal,
             identity: None,
@@ -257,9 +268,96 @@ impl Workstation {
             document: &document,
         };
         insert_statement(&mut transaction, row, Some(sequence)).await?;
-        transaction.commit().await?;
-        prepared.publish().await?;
+        transaction.commit().await.map_err(StoreError::from)?;
+        prepared.publish().await.map_err(StoreError::from)?;
         Ok(())
+    }
+
+    /// Signs an enrolled person's decision about a newer document, with the keys that the person has; as durable as enrolling. Returns
+    /// the statement's id, hex; the same decision about the same document again is the same statement.
+    pub async fn accept_again(
+        &self,
+        session: &PersonSession,
+        evidence: &Evidence,
+        decision: Decision,
+    ) -> Result<String, EnrolError> {
+        let document = self.shown(evidence)?;
+        let mut rng = random::generator().map_err(StoreError::from)?;
+        let now = self.now();
+        let identity = session.identity();
+        let mut store = self.store().await;
+        if let Some(id) = self
+            .decided_already(&mut store, identity, &document, decision)
+            .await?
+        {
+            return Ok(id);
+        }
+        let claims = self
+            .decision(&mut store, decision, evidence, &document, now, &mut rng)
+            .await?;
+        let person_id = session.person_id();
+        let bytes = sign_acceptance(&claims, person_id, now.as_second(), session.signing());
+        let files = vec![self.seal(Kind::Acceptance, &bytes, &mut rng)?];
+        let id = statement_id(&bytes)?;
+        let prepared = self
+            .0
+            .outbox
+            .prepare(files.clone())
+            .await
+            .map_err(StoreError::from)?;
+        let mut transaction = store.begin().await.map_err(StoreError::from)?;
+        let row = Row {
+            kind: Kind::Acceptance,
+            identity: Some(identity),
+            bytes: &bytes,
+            file: &files[0],
+            now,
+            document: &document,
+        };
+        insert_statement(&mut transaction, row, Some(claims.sequence)).await?;
+        transaction.commit().await.map_err(StoreError::from)?;
+        if let Err(error) = prepared.publish().await {
+            // Nobody was told: take it back.
+            self.take_back(&mut store, &files, None).await?;
+            return Err(StoreError::from(error).into());
+        }
+        Ok(id)
+    }
+
+    /// The document that was shown, if it is one that is known here.
+    fn shown(&self, evidence: &Evidence) -> Result<DocumentFacts, EnrolError> {
+        self.documents()
+            .find(&evidence.document)
+            .map(|document| DocumentFacts::of(document))
+            .ok_or(EnrolError::Document)
+    }
+
+    /// The identity's newest statement, if it says this already and was not refused for good.
+    async fn decided_already(
+        &self,
+        store: &mut SqliteConnection,
+        identity: i64,
+        document: &DocumentFacts,
+        decision: Decision,
+    ) -> Result<Option<String>, StoreError> {
+        let newest: Option<(String, Vec<u8>)> = sqlx::query_as(
+            "SELECT s.id, s.bytes FROM statement s LEFT JOIN outbox o ON o.id = s.item_id
+             WHERE s.identity = ? AND s.kind = 'acceptance' AND coalesce(o.wedged, 0) = 0 ORDER BY s.sequence DESC LIMIT 1",
+        )
+        .bind(identity)
+        .fetch_optional(&mut *store)
+        .await?;
+        let registered = self.registered(store, identity).await?;
+        let (Some((id, bytes)), Some(registered)) = (newest, registered) else {
+            return Ok(None);
+        };
+        let newest = registered.enrolled().read(&bytes);
+        Ok(newest
+            .filter(|newest| {
+                let claims = newest.payload();
+                claims.decision == decision && claims.document_sha256 == document.sha256
+            })
+            .map(|_| id))
     }
 
     /// Whether the last decision on this workstation was to decline.
@@ -276,7 +374,7 @@ impl Workstation {
         &self,
         store: &mut SqliteConnection,
         files: &[SealedFile],
-        identity: i64,
+        identity: Option<i64>,
     ) -> Result<(), StoreError> {
         let mut transaction = store.begin().await?;
         for file in files {

@@ -40,6 +40,7 @@ mod sign_in;
 mod unlocked;
 mod workstation;
 
+pub use document::DocumentsError;
 pub use enrol::{EnrolError, EnrolRequest, Evidence, Pending};
 pub use people::{Person, Progress, Proof, ReceiptFacts};
 pub use random::RandomError;

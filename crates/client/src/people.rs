@@ -2,14 +2,20 @@
 
 use infoblood_agreement::{
     cbor::Limits,
+    document::Documents,
     lease::{Lease, lease_state},
+    statement::Decision,
     transparent,
 };
 use jiff::Timestamp;
 use sqlx::{FromRow, SqliteConnection};
 
 use crate::{
-    Workstation, database::DatabaseError, document::DocumentFacts, error::StoreError, proof,
+    Workstation,
+    database::DatabaseError,
+    document::DocumentFacts,
+    error::StoreError,
+    proof::{self, Registered},
     session::stored_grant,
 };
 
@@ -24,8 +30,13 @@ pub struct Person {
     pub name: Option<String>,
     /// `clinician`, `registrar` …; `None` before the first session.
     pub role: Option<String>,
-    /// Whether the decision's receipt was verified.
+    /// Whether the decision's receipt was verified; of a newer one that waits in its place, not yet.
     pub is_registered: bool,
+    /// Whether nothing that was accepted counts any more: the person reads the current document and accepts it with
+    /// [`Workstation::accept_again`].
+    pub must_accept: bool,
+    /// The newest version whose acceptance is registered.
+    pub accepted_version: Option<u64>,
     /// End of the lease of the stored grant; `None` without one that verifies.
     pub offline_until: Option<Timestamp>,
     /// End of the read-only time after it.
@@ -95,7 +106,8 @@ impl Workstation {
         )
         .fetch_all(&mut *store)
         .await?;
-        let now = self.now().as_second().max(self.time_floor());
+        let now = self.document_time();
+        let documents = self.documents();
         let mut people = Vec::new();
         for person_id in ids {
             let Some(identity) = identity(&mut store, &person_id).await? else {
@@ -105,12 +117,23 @@ impl Workstation {
             let terms = match &registered {
                 Some(registered) => stored_grant(self, &mut store, &person_id, registered)
                     .await?
-                    .map(|grant| grant.terms().clone()),
+                    .map(|(grant, _)| grant.terms().clone()),
                 None => None,
+            };
+            let counts = registered
+                .as_ref()
+                .is_some_and(|registered| registered.accepted(&documents, now).is_some());
+            let waits = match &registered {
+                Some(registered) if !counts => {
+                    waits(&mut store, identity.id, registered, &documents, now).await?
+                }
+                _ => false,
             };
             let at = |seconds: i64| Timestamp::from_second(seconds).ok();
             people.push(Person {
-                is_registered: registered.is_some(),
+                is_registered: registered.is_some() && !waits,
+                must_accept: registered.is_some() && !counts && !waits,
+                accepted_version: registered.as_ref().and_then(newest_accepted),
                 offline_until: terms.as_ref().and_then(|terms| at(terms.offline_until)),
                 read_only_until: terms.as_ref().and_then(|terms| at(terms.read_only_until)),
                 lease: terms
@@ -166,6 +189,11 @@ impl Workstation {
         .fetch_optional(&mut *store)
         .await?;
         let registered = self.registered(&mut store, identity.id).await?;
+        let mut leaf = [0; 32];
+        let _ = hex::decode_to_slice(&row.id, &mut leaf);
+        let decided = registered
+            .as_ref()
+            .and_then(|registered| registered.find(&leaf));
         let verified_at: Option<i64> =
             sqlx::query_scalar("SELECT verified_at FROM statement WHERE id = ?")
                 .bind(&row.id)
@@ -179,11 +207,11 @@ impl Workstation {
             statement_id: row.id,
             signed_at: at(row.created_at).unwrap_or_default(),
             sent_at: row.sent_at.and_then(at),
-            receipt_verified_at: registered.as_ref().and(verified_at).and_then(at),
-            receipt: registered.map(|registered| ReceiptFacts {
-                registered_at: at(registered.receipt.registered_at()).unwrap_or_default(),
-                tree_size: registered.receipt.tree_size(),
-                leaf_index: registered.receipt.leaf_index(),
+            receipt_verified_at: decided.and(verified_at).and_then(at),
+            receipt: decided.map(|decided| ReceiptFacts {
+                registered_at: at(decided.receipt.registered_at()).unwrap_or_default(),
+                tree_size: decided.receipt.tree_size(),
+                leaf_index: decided.receipt.leaf_index(),
             }),
             attempts: waiting.as_ref().map_or(0, |waiting| {
                 u32::try_from(waiting.attempts).unwrap_or(u32::MAX)
@@ -205,35 +233,45 @@ impl Workstation {
         }))
     }
 
-    /// The person's registered acceptance as one file that any SCITT verifier reads; `None` before it is registered.
+    /// The person's newest registered decision as one file that any SCITT verifier reads; `None` before there is one.
     pub async fn proof(&self, person_id: &str) -> Result<Option<Proof>, StoreError> {
+        Ok(self.proofs(person_id).await?.into_iter().next())
+    }
+
+    /// Every registered decision of the person under the keys that count here, newest first: each is evidence of the document that it
+    /// is about, and of nothing more.
+    pub async fn proofs(&self, person_id: &str) -> Result<Vec<Proof>, StoreError> {
         let mut store = self.store().await;
         let Some(identity) = identity(&mut store, person_id).await? else {
-            return Ok(None);
+            return Ok(Vec::new());
         };
-        if self.registered(&mut store, identity.id).await?.is_none() {
-            return Ok(None);
-        }
-        let mut files = Vec::new();
-        for kind in ["enrolment", "acceptance"] {
-            let Some((statement, Some(receipt))) =
-                proof::statement(&mut store, identity.id, kind).await?
-            else {
-                return Ok(None);
-            };
-            files.push(
-                transparent::join(&statement, &receipt, &Limits::DEFAULT)
+        let Some(registered) = self.registered(&mut store, identity.id).await? else {
+            return Ok(Vec::new());
+        };
+        let Some((enrolment, Some(receipt))) =
+            proof::statement(&mut store, identity.id, "enrolment").await?
+        else {
+            return Ok(Vec::new());
+        };
+        let enrolment =
+            transparent::join(&enrolment, &receipt, &Limits::DEFAULT).map_err(StoreError::sign)?;
+        let mut proofs = Vec::new();
+        for decided in registered.all() {
+            let id = hex::encode(decided.acceptance.leaf());
+            let receipt: Vec<u8> = sqlx::query_scalar("SELECT receipt FROM statement WHERE id = ?")
+                .bind(&id)
+                .fetch_one(&mut *store)
+                .await?;
+            let statement = decided.acceptance.bytes();
+            proofs.push(Proof {
+                acceptance: transparent::join(statement, &receipt, &Limits::DEFAULT)
                     .map_err(StoreError::sign)?,
-            );
+                enrolment: enrolment.clone(),
+                document_version: decided.acceptance.payload().document_version,
+                statement_id: id,
+            });
         }
-        let mut files = files.into_iter();
-        let (Some(enrolment), Some(acceptance)) = (files.next(), files.next()) else {
-            return Ok(None);
-        };
-        Ok(Some(Proof {
-            acceptance,
-            enrolment,
-        }))
+        Ok(proofs)
     }
 }
 
@@ -244,6 +282,40 @@ pub struct Proof {
     pub acceptance: Vec<u8>,
     /// The enrolment of the key that signed it, with its receipt.
     pub enrolment: Vec<u8>,
+    /// What was decided about.
+    pub document_version: u64,
+    /// Leaf hash of the decision, hex.
+    pub statement_id: String,
+}
+
+fn newest_accepted(registered: &Registered) -> Option<u64> {
+    let claims = registered.all().iter().map(|one| one.acceptance.payload());
+    claims
+        .filter(|claims| claims.decision == Decision::Accepted)
+        .map(|claims| claims.document_version)
+        .max()
+}
+
+/// Whether an acceptance that would count waits for its registration.
+async fn waits(
+    store: &mut SqliteConnection,
+    identity: i64,
+    registered: &Registered,
+    documents: &Documents,
+    at: i64,
+) -> Result<bool, DatabaseError> {
+    let waiting: Option<Vec<u8>> = sqlx::query_scalar(
+        "SELECT s.bytes FROM statement s JOIN outbox o ON o.id = s.item_id
+         WHERE s.identity = ? AND s.kind = 'acceptance' AND s.receipt IS NULL AND o.wedged = 0 ORDER BY s.sequence DESC LIMIT 1",
+    )
+    .bind(identity)
+    .fetch_optional(store)
+    .await?;
+    let waiting = waiting.and_then(|bytes| registered.enrolled().read(&bytes));
+    Ok(waiting.is_some_and(|waiting| {
+        let claims = waiting.payload();
+        claims.decision == Decision::Accepted && documents.counts(&claims.document_sha256, at)
+    }))
 }
 
 /// The identity that counts: the newest that was not refused, else the newest.

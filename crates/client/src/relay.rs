@@ -20,7 +20,7 @@ use crate::{
     database::DatabaseError,
     error::StoreError,
     people::identity,
-    proof::{self, verify_receipt},
+    proof::{Enrolled, Registered, verify_receipt},
     receipts,
     session::{store_grant, stored_grant},
     settings, transport,
@@ -179,31 +179,41 @@ impl Workstation {
         let enrolment = proven(keys, enrolment, answer.enrolment_receipt)?;
         let acceptance = row(&mut store, identity.id, "acceptance").await?;
         let acceptance = proven(keys, acceptance, answer.acceptance_receipt)?;
-        let registered = enrolment.as_ref().zip(acceptance.as_ref());
-        let registered = registered.and_then(|(enrolment, acceptance)| {
-            proof::verify(
-                keys,
-                &enrolment.row.bytes,
-                &enrolment.receipt,
-                &acceptance.row.bytes,
-                &acceptance.receipt,
-            )
+        let proof = enrolment.as_ref().zip(acceptance.as_ref());
+        let decided = proof.and_then(|(enrolment, acceptance)| {
+            let enrolled = Enrolled::verify(keys, &enrolment.row.bytes, &enrolment.receipt)?;
+            let (bytes, receipt) = (&acceptance.row.bytes, &acceptance.receipt);
+            let decided = enrolled.decided(keys, bytes, receipt)?;
+            Some((enrolled, decided))
         });
+        let leaf = decided
+            .as_ref()
+            .map(|(_, decided)| *decided.acceptance.leaf());
+        let registered = match decided {
+            Some((enrolled, decided)) => {
+                let known = self.registered(&mut store, identity.id).await?;
+                Some(Registered::with(known, enrolled, decided))
+            }
+            None => None,
+        };
         let grant = match (&answer.grant, &registered) {
             (None, _) => None,
             (Some(_), None) => return Err(RelayedError::Mismatch),
             (Some(bytes), Some(registered)) => {
+                let decided = leaf
+                    .and_then(|leaf| registered.find(&leaf))
+                    .ok_or(RelayedError::Mismatch)?;
                 let expected = Expected {
                     person_id: &answer.person_id,
                     device_id: &self.device_id(),
-                    document: &registered.acceptance.payload().document_sha256,
-                    leaf: registered.acceptance.leaf(),
+                    document: &decided.acceptance.payload().document_sha256,
+                    leaf: decided.acceptance.leaf(),
                 };
                 let grant =
                     VerifiedGrant::verify(bytes, keys, &expected).map_err(RelayedError::Grant)?;
                 let stored = stored_grant(self, &mut store, &answer.person_id, registered).await?;
                 let issued_at = grant.terms().issued_at;
-                if stored.is_some_and(|stored| stored.terms().issued_at > issued_at) {
+                if stored.is_some_and(|(stored, _)| stored.terms().issued_at > issued_at) {
                     return Err(RelayedError::Stale);
                 }
                 Some(grant)
@@ -262,12 +272,16 @@ impl Workstation {
         person_id: &str,
         identity: i64,
     ) -> Result<bool, DatabaseError> {
+        let newest = row(store, identity, "acceptance").await?;
+        if newest.is_none_or(|newest| newest.receipt.is_none()) {
+            return Ok(false);
+        }
         let Some(registered) = self.registered(store, identity).await? else {
             return Ok(false);
         };
         let grant = stored_grant(self, store, person_id, &registered).await?;
         let now = self.now().as_second().max(self.time_floor());
-        Ok(grant.is_some_and(|grant| now <= grant.terms().offline_until))
+        Ok(grant.is_some_and(|(grant, _)| now <= grant.terms().offline_until))
     }
 }
 
@@ -279,7 +293,7 @@ async fn row(
 ) -> Result<Option<Row>, DatabaseError> {
     Ok(sqlx::query_as(
         "SELECT item_id, bytes, receipt FROM statement WHERE identity = ? AND kind = ?
-         ORDER BY created_at DESC, sequence DESC LIMIT 1",
+         ORDER BY sequence DESC, created_at DESC LIMIT 1",
     )
     .bind(identity)
     .bind(kind)

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use infoblood_agreement::{
     audit::Action,
-    document::Documents,
     gate::{self, GateError, Inputs, WrappedDek},
     grant::{Expected, GrantError, VerifiedGrant},
     key_set::{KeySet, KeySetError},
+    keys::SigningKey,
     lease::BreakGlassError,
     session::{self, SessionError, SignedTime},
     vault::PersonKeys,
@@ -20,9 +20,8 @@ use crate::{
     UnlockedWorkstation, Workstation,
     audit::Access,
     database::DatabaseError,
-    document::DocumentFacts,
     error::StoreError,
-    proof::Registered,
+    proof::{Decided, Registered},
     random, settings,
     transport::{SessionRequest, Token, TransportError},
 };
@@ -148,6 +147,14 @@ impl PersonSession {
         &self.login
     }
 
+    pub(crate) fn identity(&self) -> i64 {
+        self.identity
+    }
+
+    pub(crate) fn signing(&self) -> &SigningKey {
+        self.keys.signing()
+    }
+
     /// Opens the gate and the patient cache. `online`: renew the grant first; if the server is not there, the stored grant counts as
     /// long as its lease runs. A refusal leaves an audit event.
     pub async fn unlock(
@@ -198,7 +205,11 @@ impl PersonSession {
             .registered(&mut store, self.identity)
             .await?
             .ok_or(UnlockError::AgreementRequired)?;
-        let Some(grant) =
+        let documents = workstation.documents();
+        let counting = registered
+            .accepted(&documents, workstation.document_time())
+            .ok_or(UnlockError::AgreementRequired)?;
+        let Some((grant, granted_for)) =
             stored_grant(workstation, &mut store, &self.person_id, &registered).await?
         else {
             // Without a grant the reason why the server was not reached is the better answer.
@@ -215,14 +226,13 @@ impl PersonSession {
         let mut rng = random::generator()?;
         let now = workstation.now().as_second();
         let keys = workstation.keys();
-        let documents = Documents::new();
         let mut inputs = Inputs {
-            acceptance: &registered.acceptance,
-            receipt: &registered.receipt,
+            acceptance: &counting.acceptance,
+            receipt: &counting.receipt,
             grant: &grant,
             person: &self.keys,
             workstation: &keys,
-            granted_for: &registered.acceptance,
+            granted_for: &granted_for.acceptance,
             documents: &documents,
             wrapped_dek: wrapped.as_ref(),
         };
@@ -253,6 +263,12 @@ impl PersonSession {
         let result = self.try_renew(workstation).await;
         if let Err(UnlockError::Transport(TransportError::Refused { code, .. })) = &result {
             workstation.heed(code, Some(&self.person_id)).await?;
+            if code == "agreement-required"
+                && let Err(error) = workstation.refresh_documents().await
+            {
+                // The next synchronisation asks again for the version that is to be accepted.
+                tracing::warn!(code = error.code(), "no new documents were taken");
+            }
         }
         result
     }
@@ -295,11 +311,15 @@ impl PersonSession {
             .execute(&mut *workstation.store().await)
             .await?;
 
-        let document = DocumentFacts::current().sha256;
+        // What counts by the server's clock: a local one that is ahead loses nobody the grant.
+        let document = registered
+            .accepted(&workstation.documents(), time.time())
+            .map(|counting| counting.acceptance.payload().document_sha256)
+            .ok_or(UnlockError::AgreementRequired)?;
         let grant = transport
             .grant(&answer.token, &hex::encode(document))
             .await?;
-        let verified = verify_grant(workstation, &grant, &self.person_id, &registered)
+        let (verified, _) = verify_grant(workstation, &grant, &self.person_id, &registered)
             .map_err(UnlockError::Grant)?;
         store_grant(
             &mut *workstation.store().await,
@@ -332,28 +352,37 @@ pub(crate) async fn store_grant(
     Ok(())
 }
 
-pub(crate) fn verify_grant(
+/// Verifies a grant, which names one of the person's registered acceptances; returns that one too.
+pub(crate) fn verify_grant<'a>(
     workstation: &Workstation,
     grant: &[u8],
     person_id: &str,
-    registered: &Registered,
-) -> Result<VerifiedGrant, GrantError> {
-    let expected = Expected {
-        person_id,
-        device_id: &workstation.device_id(),
-        document: &DocumentFacts::current().sha256,
-        leaf: registered.acceptance.leaf(),
-    };
-    VerifiedGrant::verify(grant, &workstation.key_set(), &expected)
+    registered: &'a Registered,
+) -> Result<(VerifiedGrant, &'a Decided), GrantError> {
+    let (keys, device_id) = (workstation.key_set(), workstation.device_id());
+    let mut refused = GrantError::Leaf;
+    for decided in registered.all() {
+        let expected = Expected {
+            person_id,
+            device_id: &device_id,
+            document: &decided.acceptance.payload().document_sha256,
+            leaf: decided.acceptance.leaf(),
+        };
+        match VerifiedGrant::verify(grant, &keys, &expected) {
+            Ok(verified) => return Ok((verified, decided)),
+            Err(error) => refused = error,
+        }
+    }
+    Err(refused)
 }
 
-/// The stored grant, verified again; one that does not verify is none.
-pub(crate) async fn stored_grant(
+/// The stored grant, verified again, and the acceptance that it names; one that does not verify is none.
+pub(crate) async fn stored_grant<'a>(
     workstation: &Workstation,
     store: &mut SqliteConnection,
     person_id: &str,
-    registered: &Registered,
-) -> Result<Option<VerifiedGrant>, DatabaseError> {
+    registered: &'a Registered,
+) -> Result<Option<(VerifiedGrant, &'a Decided)>, DatabaseError> {
     let bytes: Option<Vec<u8>> =
         sqlx::query_scalar("SELECT bytes FROM grant_message WHERE person_id = ?")
             .bind(person_id)

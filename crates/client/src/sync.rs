@@ -67,6 +67,7 @@ pub async fn run_once(workstation: &Workstation) -> Result<SyncOutcome, StoreErr
         }
     }
     workstation.post_audit_events(&mut outcome).await?;
+    workstation.sync_documents(&mut outcome).await?;
     outcome.waiting = workstation.waiting().await?;
     outcome.next_attempt_at = workstation.next_attempt().await?;
     Ok(outcome)

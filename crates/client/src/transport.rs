@@ -94,6 +94,22 @@ impl Token {
     }
 }
 
+/// Largest answer with documents, in bytes: three texts of 1 MiB after less than 1 MiB of others, each byte escaped.
+const MAX_DOCUMENTS: usize = 9 * 1024 * 1024;
+
+/// A version of the agreement as the server gives it; nothing of it is verified.
+#[derive(Debug, Clone)]
+pub struct PublishedDocument {
+    /// COSE, by a document key.
+    pub message: Vec<u8>,
+    /// Kazakh.
+    pub kk: String,
+    /// Russian.
+    pub ru: String,
+    /// Their pairing, JSON.
+    pub structure: String,
+}
+
 /// One sealed item for `POST /v1/audit-events`.
 #[derive(Debug, Clone)]
 pub struct SealedLine {
@@ -254,6 +270,44 @@ impl Transport {
         let response = self.send(token.authorise(request)).await?;
         expect_type(&response, COSE)?;
         body(response, MAX_ANSWER).await
+    }
+
+    /// Asks for the published versions of the agreement after `version`; the answer is unverified.
+    pub async fn documents_after(
+        &self,
+        version: u64,
+    ) -> Result<Vec<PublishedDocument>, TransportError> {
+        #[derive(Deserialize)]
+        struct One {
+            message: String,
+            kk: String,
+            ru: String,
+            structure: String,
+        }
+        #[derive(Deserialize)]
+        struct Answer {
+            documents: Vec<One>,
+        }
+        let request = self
+            .request(Method::GET, &format!("v1/agreements?after={version}"))?
+            .timeout(self.deadlines.total);
+        let response = self.send(request).await?;
+        expect_type(&response, "application/json")?;
+        let body = body(response, MAX_DOCUMENTS).await?;
+        let answer: Answer =
+            serde_json::from_slice(&body).map_err(|_| TransportError::NotProtocol)?;
+        answer
+            .documents
+            .into_iter()
+            .map(|one| {
+                Ok(PublishedDocument {
+                    message: bytes(&one.message)?,
+                    kk: one.kk,
+                    ru: one.ru,
+                    structure: one.structure,
+                })
+            })
+            .collect()
     }
 
     /// Posts sealed audit events; the answer says for each what became of it.

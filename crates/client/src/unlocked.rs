@@ -252,6 +252,9 @@ impl UnlockedWorkstation {
         let entitled = self.workstation.still_entitled(gate.person_id()).await;
         let refusal = match (entitled, self.trusted_now()) {
             (Err(error), _) => Some(error),
+            (_, Ok(now)) if !self.workstation.documents().counts(gate.document(), now) => {
+                Some(UnlockError::AgreementRequired)
+            }
             (_, Ok(now)) if gate.mode(now).is_some() => None,
             (_, Ok(_)) => Some(UnlockError::Expired),
             (_, Err(error)) => Some(UnlockError::Gate(error)),

@@ -8,6 +8,7 @@ use std::{
 };
 
 use infoblood_agreement::{
+    document::Documents,
     key_set::KeySet,
     profile::SiteProfile,
     sealed::SealedItem,
@@ -22,6 +23,7 @@ use crate::{
     clock::Clock,
     database::DatabaseError,
     disk::{Disk, RealDisk},
+    document,
     keyring::{self, Keyring, KeyringError, TimedKeyring},
     lock_file::LockFile,
     opening::{self, Missing},
@@ -32,7 +34,10 @@ use crate::{
     unlocked::Opened,
 };
 
-pub(crate) const MIGRATIONS: &[&str] = &[include_str!("../migrations/workstation/0001_first.sql")];
+pub(crate) const MIGRATIONS: &[&str] = &[
+    include_str!("../migrations/workstation/0001_first.sql"),
+    include_str!("../migrations/workstation/0002_documents.sql"),
+];
 pub(crate) const DATABASE: &str = "workstation.db";
 pub(crate) const PATIENTS: &str = "patients.db";
 
@@ -130,6 +135,7 @@ pub(crate) struct Inner {
     pub(crate) keyring: TimedKeyring,
     keys: RwLock<Arc<WorkstationKeys>>,
     key_set: RwLock<Arc<KeySet>>,
+    pub(crate) documents: RwLock<Arc<Documents>>,
     store: Mutex<SqliteConnection>,
     /// One change of the keyring's item at a time.
     pub(crate) changing_keys: Mutex<()>,
@@ -181,6 +187,7 @@ impl Workstation {
         let keyring = TimedKeyring::new(keyring, options.keyring_deadline);
         let (keys, mut store) = opening::keys_and_store(dir, &keyring, missing).await?;
         let key_set = remember_profile(&mut store, profile).await?;
+        let documents = document::load(&mut store, &key_set).await?;
         let outbox = Outbox::open(dir, options.disk)?;
         outbox.remove_unfinished()?;
 
@@ -194,6 +201,7 @@ impl Workstation {
             keyring,
             keys: RwLock::new(Arc::new(keys)),
             key_set: RwLock::new(Arc::new(key_set)),
+            documents: RwLock::new(Arc::new(documents)),
             store: Mutex::new(store),
             changing_keys: Mutex::new(()),
             opened: Opened::default(),

@@ -1,6 +1,6 @@
 //! The text, its acceptance on screen, its refusal.
 
-use infoblood_agreement::document::{Line, UnitKind};
+use infoblood_agreement::document::{Document, Line, UnitKind};
 use infoblood_client::{self as client, Language, document::DocumentFacts};
 
 use super::{
@@ -14,7 +14,13 @@ use crate::view::{self, AgreementView, AppError, Evidence, Lang, Unit};
 const LONGEST_VISIBLE_SECONDS: u32 = 7 * 24 * 60 * 60;
 
 impl Controller {
-    pub(super) async fn agreement(&self) -> Result<AgreementView, AppError> {
+    pub(super) async fn agreement(&mut self) -> Result<AgreementView, AppError> {
+        // Who has read a version signs that one, whatever comes into force meanwhile.
+        if let super::Store::Open(workstation) = &self.store
+            && !matches!(self.phase, Phase::Identify(_))
+        {
+            self.document = workstation.current_document();
+        }
         let accepted = match &self.store {
             super::Store::Open(_) => !self.people().await?.is_empty(),
             super::Store::Opening | super::Store::Failed => false,
@@ -26,7 +32,7 @@ impl Controller {
             ru: lines(&unit.ru),
         });
         Ok(AgreementView {
-            facts: document_facts(&DocumentFacts::current()),
+            facts: document_facts(&DocumentFacts::of(&self.document)),
             units: units.collect(),
             accepted,
         })
@@ -52,7 +58,7 @@ impl Controller {
         }
         let workstation = self.workstation()?;
         workstation
-            .decline(&for_statement(evidence))
+            .decline(&for_statement(evidence, &self.document))
             .await
             .map_err(|error| told("decline", error.code(), &error))?;
         self.phase = Phase::Agreement;
@@ -80,8 +86,8 @@ impl Controller {
     }
 }
 
-/// The evidence in the words of the statement.
-pub(super) fn for_statement(evidence: &Evidence) -> client::Evidence {
+/// The evidence in the words of the statement, about the version that was shown.
+pub(super) fn for_statement(evidence: &Evidence, shown: &Document) -> client::Evidence {
     let names = |languages: &[Lang]| -> Vec<Language> {
         let both = [(Lang::Kk, Language::Kk), (Lang::Ru, Language::Ru)];
         both.into_iter()
@@ -90,6 +96,7 @@ pub(super) fn for_statement(evidence: &Evidence) -> client::Evidence {
             .collect()
     };
     client::Evidence {
+        document: *shown.digest(),
         opened_at: evidence.opened_at,
         visible_seconds: u64::from(evidence.visible_seconds.min(LONGEST_VISIBLE_SECONDS)),
         languages_shown: names(&evidence.languages_shown),

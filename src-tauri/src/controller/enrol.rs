@@ -88,7 +88,7 @@ impl Controller {
             login,
             code,
             passphrase,
-            evidence: for_statement(evidence),
+            evidence: for_statement(evidence, &self.document),
             decision: Decision::Accepted,
         };
         let pending = self

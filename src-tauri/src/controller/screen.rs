@@ -72,7 +72,7 @@ impl Controller {
                 },
             },
             Phase::Identify(evidence) => Screen::Identify {
-                document: document_facts(&document::DocumentFacts::current()),
+                document: document_facts(&document::DocumentFacts::of(&self.document)),
                 evidence: evidence.clone(),
             },
             Phase::Registering(registering) => Screen::Registering {

@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Chunks, Cursors, NewFile, PackError, Progress, export::requests};
 use crate::{
-    Revocation, Workstation, database::DatabaseError, error::StoreError, receipts::Kept,
-    session::verify_grant, settings,
+    DocumentsError, Revocation, Workstation, database::DatabaseError, error::StoreError,
+    receipts::Kept, session::verify_grant, settings, transport::PublishedDocument,
 };
 use infoblood_agreement::courier::CourierError;
 
@@ -181,9 +181,22 @@ impl Workstation {
                         self.apply_revocation(Revocation::Grant(&person_id)).await?;
                     }
                 }
-                // Patient data come later, the head was read.
-                AnswerRecord::Document { .. } | AnswerRecord::Change(_) | AnswerRecord::Head(_) => {
+                AnswerRecord::Document {
+                    message,
+                    kk,
+                    ru,
+                    structure,
+                } => {
+                    let sent = PublishedDocument {
+                        message,
+                        kk,
+                        ru,
+                        structure,
+                    };
+                    self.take_document(sent).await?;
                 }
+                // Patient data come later, the head was read.
+                AnswerRecord::Change(_) | AnswerRecord::Head(_) => {}
             }
         }
         Ok(())
@@ -219,6 +232,18 @@ impl Workstation {
         Ok(())
     }
 
+    /// Keeps a version of the agreement that verifies; one that does not changes nothing.
+    async fn take_document(&self, sent: PublishedDocument) -> Result<(), StoreError> {
+        match self.take_documents(&[sent]).await {
+            Err(DocumentsError::Store(error)) => Err(error),
+            Err(error) => {
+                tracing::warn!(%error, "a document in an answer was refused");
+                Ok(())
+            }
+            Ok(_) => Ok(()),
+        }
+    }
+
     /// Keeps a grant that verifies; one that does not changes nothing.
     pub(crate) async fn take_grant(
         &self,
@@ -234,7 +259,7 @@ impl Workstation {
         let Some(registered) = self.registered(&mut store, identity.id).await? else {
             return Ok(false);
         };
-        let Ok(verified) = verify_grant(self, grant, person_id, &registered) else {
+        let Ok((verified, _)) = verify_grant(self, grant, person_id, &registered) else {
             tracing::warn!("a grant in an answer was refused");
             return Ok(false);
         };

@@ -8,10 +8,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::SqliteConnection;
 
 use super::{Cursors, NewFile, PackError};
-use crate::{
-    Workstation, database::DatabaseError, document::DocumentFacts, error::StoreError, random,
-    settings,
-};
+use crate::{Workstation, database::DatabaseError, error::StoreError, random, settings};
 
 /// Rows of the outbox that are in memory at once.
 const PAGE: i64 = 200;
@@ -65,7 +62,7 @@ impl Workstation {
             created_at: now,
             nonce,
             key_set_version: key_set.version(),
-            document_version: DocumentFacts::current().version,
+            document_version: self.documents().newest().meta().version,
             safety_cursor: cursors.safety.clone(),
             all_cursor: cursors.all.clone(),
             people,
