@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::Args;
+use infoblood_agreement::document::Document;
 use infoblood_agreement::profile::SiteProfile;
 use infoblood_client::clock::SystemClock;
 use infoblood_client::transport::Deadlines;
@@ -249,6 +250,7 @@ impl Day {
 
 fn evidence(number: i64) -> Evidence {
     Evidence {
+        document: *Document::builtin().digest(),
         // What tells the records apart: the payload under the signature carries it.
         opened_at: number,
         visible_seconds: 61,

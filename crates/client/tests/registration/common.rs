@@ -30,7 +30,6 @@ use infoblood_client::{
 };
 use infoblood_server::{
     Context, Place, Running, ServeConfig,
-    clock::SystemClock,
     service::{administration, init, load},
     storage::{Site, sqlite::SqliteDatabase},
 };
@@ -63,6 +62,8 @@ struct Middle {
 }
 
 pub(crate) struct Central {
+    /// The server's.
+    pub(crate) clock: Arc<MovedClock>,
     pub(crate) context: Context<SqliteDatabase>,
     pub(crate) profile: SiteProfile,
     dir: TempDir,
@@ -85,7 +86,8 @@ impl Central {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let dir = tempfile::tempdir().unwrap();
         let place = Place::new(dir.path());
-        let context = init::init(&place, "https://central.example", Arc::new(SystemClock))
+        let clock = Arc::<MovedClock>::default();
+        let context = init::init(&place, "https://central.example", clock.clone())
             .await
             .unwrap();
         let mut site = Site {
@@ -103,9 +105,11 @@ impl Central {
         };
         change(&mut site);
         administration::add_site(&context, &site).await.unwrap();
-        let running = infoblood_server::start(ServeConfig::loopback(place))
-            .await
-            .unwrap();
+        let config = ServeConfig {
+            clock: clock.clone(),
+            ..ServeConfig::loopback(place)
+        };
+        let running = infoblood_server::start(config).await.unwrap();
 
         let middle = Middle {
             server: running.url.clone(),
@@ -120,6 +124,7 @@ impl Central {
                 .await
                 .unwrap();
         Self {
+            clock,
             context,
             profile,
             dir,
@@ -323,6 +328,12 @@ impl Clock for MovedClock {
     }
 }
 
+impl infoblood_server::clock::Clock for MovedClock {
+    fn now(&self) -> i64 {
+        Clock::now(self).as_second()
+    }
+}
+
 /// A keyring in memory.
 #[derive(Default)]
 pub(crate) struct MemoryKeyring(
@@ -449,6 +460,7 @@ impl Machine {
 
 pub(crate) fn evidence() -> Evidence {
     Evidence {
+        document: *infoblood_agreement::document::Document::builtin().digest(),
         opened_at: 1_700_000_000,
         visible_seconds: 61,
         languages_shown: vec![Language::Kk, Language::Ru],

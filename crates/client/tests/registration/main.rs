@@ -12,4 +12,5 @@ mod lease;
 mod refused;
 mod relay;
 mod revoked;
+mod versions;
 mod way;
