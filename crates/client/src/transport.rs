@@ -94,8 +94,8 @@ impl Token {
     }
 }
 
-/// Largest answer with documents, in bytes: three texts of 1 MiB after less than 1 MiB of others, each byte escaped.
-const MAX_DOCUMENTS: usize = 9 * 1024 * 1024;
+/// Largest answer with documents, in bytes: 1 MiB of texts with every byte escaped, and what stands around them.
+const MAX_DOCUMENTS: usize = 4 * 1024 * 1024;
 
 /// A version of the agreement as the server gives it; nothing of it is verified.
 #[derive(Debug, Clone)]

@@ -89,6 +89,7 @@ impl Site {
         )
         .await?;
         let evidence = Evidence {
+            document: *workstation.current_document().digest(),
             opened_at: 1_700_000_000,
             visible_seconds: 61,
             languages_shown: vec![Language::Kk, Language::Ru],
