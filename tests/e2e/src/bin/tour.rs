@@ -69,6 +69,10 @@ async fn go(arguments: &Arguments, outcome: &mut Outcome) -> Result {
     fs::write(out.join("result.json"), serde_json::to_vec_pretty(outcome)?)?;
     let window = toured?;
     if visible {
+        let _ = writeln!(
+            std::io::stderr(),
+            "the tour is over; the window stays until you close it"
+        );
         window.closed_by_person().await;
         Ok(())
     } else {
