@@ -155,6 +155,11 @@ impl Server {
         self.running = None;
     }
 
+    /// Its process, while it runs.
+    pub fn id(&self) -> Option<u32> {
+        self.running.as_ref().map(Running::id)
+    }
+
     /// Lets the server hang: connections are taken, nothing is answered until [`Server::resume`].
     pub fn pause(&self) -> Result {
         self.running

@@ -52,27 +52,32 @@ pub(crate) struct Arguments {
 }
 
 /// Runs until it is killed or its stdin ends.
-pub(crate) async fn run(arguments: Arguments) -> ExitCode {
+pub(crate) async fn run(arguments: &Arguments) -> Result {
+    if arguments.settle {
+        settle(arguments).await
+    } else {
+        work(arguments).await
+    }
+}
+
+/// Runs what a child process is for.
+pub(crate) async fn child(work: impl Future<Output = Result>) -> ExitCode {
     // A parent that ended, however it ended, takes its children along.
     std::thread::spawn(|| {
         let _ = std::io::stdin().read(&mut [0]);
         std::process::exit(0);
     });
-    let outcome = if arguments.settle {
-        settle(&arguments).await
-    } else {
-        work(&arguments).await
-    };
-    match outcome {
+    match work.await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            say(&format!("failed {error}"));
+            say(&format!("failed {}", chain(error.as_ref())));
             ExitCode::FAILURE
         }
     }
 }
 
-fn say(line: &str) {
+/// One line to the parent, at once.
+pub(crate) fn say(line: &str) {
     let mut out = std::io::stdout().lock();
     let _ = writeln!(out, "{line}").and_then(|()| out.flush());
 }
@@ -290,7 +295,7 @@ async fn send_all(workstation: &Workstation) -> Result {
 }
 
 /// An error with its causes.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

@@ -10,7 +10,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crate::Result;
-use crate::ledger::Told;
+use crate::ledger::{Tally, Told};
 use crate::report::ClientReport;
 
 /// The records of one process are numbered from here; the next process starts as much higher.
@@ -75,8 +75,7 @@ impl Machine {
     /// Kills the client and learns what it had told.
     pub(crate) fn kill(&mut self, mut client: Client) -> Result {
         let ended = client.child.try_wait()?;
-        client.end();
-        let lines = std::mem::take(&mut *client.lines());
+        let lines = client.end();
         self.learn(&lines);
         match ended {
             Some(status) => Err(format!("the client ended by itself ({status}): {lines:?}").into()),
@@ -109,11 +108,19 @@ impl Machine {
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        client.end();
-        let lines = client.lines().clone();
+        let lines = client.end();
         let report = lines.iter().find_map(|line| line.strip_prefix("report "));
         let report = report.ok_or_else(|| format!("no report: {lines:?}"))?;
         Ok(serde_json::from_str(report)?)
+    }
+
+    /// Refusals that are not among the allowed ones are failures.
+    pub(crate) fn allow(&mut self, tally: &mut Tally, is_allowed: impl Fn(&str, &str) -> bool) {
+        for (what, code) in self.refused.drain(..) {
+            if !is_allowed(&what, &code) {
+                tally.fail(format!("{what} was refused: {code}"));
+            }
+        }
     }
 
     fn command(&self) -> Result<Command> {
@@ -130,7 +137,7 @@ impl Machine {
 }
 
 impl Client {
-    fn spawn(mut command: Command) -> Result<Self> {
+    pub(crate) fn spawn(mut command: Command) -> Result<Self> {
         let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -155,18 +162,40 @@ impl Client {
         })
     }
 
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// What it said so far.
     pub(crate) fn lines(&self) -> MutexGuard<'_, Vec<String>> {
         self.lines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn end(&mut self) {
+    /// Waits until it said a line that starts like this.
+    pub(crate) async fn wait_for(&mut self, start: &str, limit: Duration) -> Result {
+        let until = Instant::now() + limit;
+        loop {
+            let ended = self.child.try_wait()?;
+            if self.lines().iter().any(|line| line.starts_with(start)) {
+                return Ok(());
+            }
+            if ended.is_some() || Instant::now() > until {
+                let lines = self.end();
+                return Err(format!("no «{start}» from the client: {lines:?}").into());
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// Kills it, and returns what it had said.
+    pub(crate) fn end(&mut self) -> Vec<String> {
         // Both fail only for a process that is gone.
         let _ = self.child.kill();
         let _ = self.child.wait();
         if let Some(reader) = self.reader.take() {
             let _ = reader.join();
         }
+        std::mem::take(&mut *self.lines())
     }
 }
 

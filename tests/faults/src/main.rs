@@ -18,7 +18,10 @@ mod keyring;
 mod kill;
 mod ledger;
 mod machine;
+mod mount;
+mod power;
 mod report;
+mod store;
 
 use ledger::Tally;
 
@@ -47,18 +50,27 @@ enum Role {
     /// A client's process; the faults start it themselves
     #[command(hide = true)]
     Client(client::Arguments),
+    /// A bare store's process
+    #[command(hide = true)]
+    Store(store::Arguments),
 }
 
 #[derive(Clone, Copy, ValueEnum)]
 enum Fault {
     /// kill -9 of client and server
     Kill,
+    /// Power cuts of client and server
+    Power,
+    /// Power cuts of a store that does not wait for its device
+    Control,
 }
 
 impl Fault {
     fn words(self) -> &'static str {
         match self {
             Self::Kill => "kill -9 of client and server",
+            Self::Power => "power cut of client and server",
+            Self::Control => "control, NORMAL: must lose",
         }
     }
 
@@ -71,12 +83,16 @@ impl Fault {
     fn share(self) -> Duration {
         match self {
             Self::Kill => Duration::from_secs(45),
+            Self::Power => Duration::from_secs(40),
+            Self::Control => Duration::from_secs(5),
         }
     }
 
     async fn once(self, folder: &Path, seed: u64) -> Result<Tally> {
         match self {
             Self::Kill => kill::once(folder, seed).await,
+            Self::Power => power::once(folder, seed).await,
+            Self::Control => power::control(folder, seed).await,
         }
     }
 }
@@ -103,7 +119,8 @@ fn main() -> ExitCode {
         }
     };
     match arguments.role {
-        Some(Role::Client(client)) => runtime.block_on(client::run(client)),
+        Some(Role::Client(client)) => runtime.block_on(client::child(client::run(&client))),
+        Some(Role::Store(store)) => runtime.block_on(client::child(store::write(&store))),
         None => runtime.block_on(interruptible(&arguments)),
     }
 }
