@@ -38,6 +38,7 @@ pub struct Server {
     folder: PathBuf,
     ca_pem: String,
     address: String,
+    environment: Vec<(String, String)>,
     running: Option<Running>,
 }
 
@@ -51,6 +52,7 @@ impl Server {
             folder: folder.to_owned(),
             ca_pem,
             address: "127.0.0.1:0".to_owned(),
+            environment: Vec::new(),
             running: None,
         };
         server.ask(&["init", "--issuer", "https://centre.example"])?;
@@ -134,6 +136,7 @@ impl Server {
     pub fn start(&mut self) -> Result {
         let mut serve = self.command(&["serve"]);
         serve
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .arg("--listen")
             .arg(&self.address)
             .arg("--tls-cert")
@@ -148,6 +151,11 @@ impl Server {
         self.address = address;
         self.running = Some(running);
         Ok(())
+    }
+
+    /// Environment variables of the serving process, from its next start on.
+    pub fn set_environment(&mut self, environment: Vec<(String, String)>) {
+        self.environment = environment;
     }
 
     /// Stops serving, as a power cut would.
@@ -202,13 +210,23 @@ impl Server {
 
     /// GET without a session.
     pub async fn get(&self, path: &str) -> Result<Vec<u8>> {
-        let client = reqwest::Client::builder()
+        let url = format!("{}{path}", self.url());
+        let answer = self.client()?.get(&url).send().await?.error_for_status()?;
+        Ok(answer.bytes().await?.to_vec())
+    }
+
+    /// The status of a POST without a session.
+    pub async fn post(&self, path: &str, media_type: &str, body: Vec<u8>) -> Result<u16> {
+        let url = format!("{}{path}", self.url());
+        let request = self.client()?.post(&url).header("content-type", media_type);
+        Ok(request.body(body).send().await?.status().as_u16())
+    }
+
+    fn client(&self) -> Result<reqwest::Client> {
+        Ok(reqwest::Client::builder()
             .tls_certs_only([reqwest::Certificate::from_pem(self.ca_pem.as_bytes())?])
             .no_proxy()
-            .build()?;
-        let url = format!("{}{path}", self.url());
-        let answer = client.get(&url).send().await?.error_for_status()?;
-        Ok(answer.bytes().await?.to_vec())
+            .build()?)
     }
 
     /// The number of entries in the log.

@@ -20,7 +20,13 @@ pub(crate) struct Centre {
 impl Centre {
     /// Sets a server up below `folder` and starts it.
     pub(crate) fn new(folder: &Path) -> Result<Self> {
+        Self::with(folder, Vec::new())
+    }
+
+    /// [`Centre::new`] with an environment for the serving process.
+    pub(crate) fn with(folder: &Path, environment: Vec<(String, String)>) -> Result<Self> {
         let mut server = Server::set_up(&folder.join("server"))?;
+        server.set_environment(environment);
         server.start()?;
         Ok(Self {
             server,
@@ -48,6 +54,13 @@ impl Centre {
         let file = machine.folder().join("people.json");
         fs::write(file, serde_json::to_vec(&invitations)?)?;
         Ok(machine)
+    }
+
+    /// The status of a request that writes to the server's database.
+    pub(crate) async fn ask_for_challenge(&self) -> Result<u16> {
+        self.server
+            .post("/v1/sessions", "application/json", b"{}".to_vec())
+            .await
     }
 
     /// Everything waiting is sent, the server is stopped, and the two sides are compared.

@@ -18,6 +18,11 @@ impl Chance {
         self.0.next_u64() % end
     }
 
+    /// One of them.
+    pub(crate) fn of(&mut self, choices: &[&'static str]) -> &'static str {
+        choices[self.below(choices.len() as u64) as usize]
+    }
+
     /// A time between the two, in milliseconds.
     pub(crate) fn millis(&mut self, from: u64, to: u64) -> Duration {
         Duration::from_millis(from + self.below(to - from))

@@ -14,6 +14,8 @@ use tokio::signal::unix::{SignalKind, signal};
 mod centre;
 mod chance;
 mod client;
+mod clock;
+mod full;
 mod keyring;
 mod kill;
 mod ledger;
@@ -63,6 +65,10 @@ enum Fault {
     Power,
     /// Power cuts of a store that does not wait for its device
     Control,
+    /// Full disks of client and server
+    Full,
+    /// Wrong clocks of client and server
+    Clock,
 }
 
 impl Fault {
@@ -71,6 +77,8 @@ impl Fault {
             Self::Kill => "kill -9 of client and server",
             Self::Power => "power cut of client and server",
             Self::Control => "control, NORMAL: must lose",
+            Self::Full => "full disk of client and server",
+            Self::Clock => "wrong clock of client and server",
         }
     }
 
@@ -79,12 +87,22 @@ impl Fault {
             .map_or_else(String::new, |value| value.get_name().to_owned())
     }
 
+    /// What the machine lacks for it.
+    fn missing(self) -> Option<&'static str> {
+        match self {
+            Self::Kill => None,
+            Self::Power | Self::Control | Self::Full => mount::missing(),
+            Self::Clock => clock::library().is_none().then_some("needs libfaketime"),
+        }
+    }
+
     /// How long its short form goes on with fresh seeds.
     fn share(self) -> Duration {
         match self {
             Self::Kill => Duration::from_secs(45),
             Self::Power => Duration::from_secs(40),
             Self::Control => Duration::from_secs(5),
+            Self::Full | Self::Clock => Duration::from_secs(40),
         }
     }
 
@@ -93,6 +111,8 @@ impl Fault {
             Self::Kill => kill::once(folder, seed).await,
             Self::Power => power::once(folder, seed).await,
             Self::Control => power::control(folder, seed).await,
+            Self::Full => full::once(folder, seed).await,
+            Self::Clock => clock::once(folder, seed).await,
         }
     }
 }
@@ -100,6 +120,8 @@ impl Fault {
 /// What came of one fault so far.
 struct Line {
     fault: Fault,
+    /// Why it is not measured on this machine.
+    missing: Option<&'static str>,
     tally: Tally,
 }
 
@@ -150,6 +172,7 @@ async fn measure(arguments: &Arguments) -> ExitCode {
     .into_iter()
     .map(|fault| Line {
         fault,
+        missing: fault.missing(),
         tally: Tally::default(),
     })
     .collect();
@@ -157,7 +180,7 @@ async fn measure(arguments: &Arguments) -> ExitCode {
         .long
         .map(|minutes| Duration::from_secs(60 * minutes));
     loop {
-        for line in &mut lines {
+        for line in lines.iter_mut().filter(|line| line.missing.is_none()) {
             let share = Instant::now() + line.fault.share();
             loop {
                 run(line, arguments.seed).await;
@@ -229,7 +252,16 @@ fn table(lines: &[Line]) {
         "\nfault: {:<34} {:>6} {:>13} {:>6} {:>8} {:>9}",
         "", "runs", "acknowledged", "lost", "doubled", "failures"
     ));
-    for Line { fault, tally } in lines {
+    for Line {
+        fault,
+        missing,
+        tally,
+    } in lines
+    {
+        if let Some(missing) = missing {
+            say(&format!("fault: {:<34} skipped: {missing}", fault.words()));
+            continue;
+        }
         say(&format!(
             "fault: {:<34} {:>6} {:>13} {:>6} {:>8} {:>9}",
             fault.words(),

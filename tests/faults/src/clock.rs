@@ -1,0 +1,113 @@
+//! Wrong clocks, by libfaketime, in the real server and the client's process: jumps while they run and between two runs, and the
+//! correction at the end.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::Result;
+use crate::centre::Centre;
+use crate::chance::Chance;
+use crate::ledger::Tally;
+use crate::machine::{Client, Machine};
+
+/// Jumps in one world.
+const JUMPS: u64 = 6;
+/// Where a workstation's clock may stand, against the true time.
+const CLIENT: &[&str] = &[
+    "-3650d", "-40d", "-2d", "-1h", "-4m", "+0", "+4m", "+1h", "+10d", "+33d", "+200d",
+];
+/// Where the server's clock may stand: behind, or ahead within the tolerance.
+const SERVER: &[&str] = &["-2d", "-1h", "-4m", "+0", "+4m"];
+/// How long a workstation may take to enrol, register and open.
+const OPEN: Duration = Duration::from_secs(40);
+
+/// One world: a server and a workstation, each with a clock of its own.
+pub(crate) async fn once(folder: &Path, seed: u64) -> Result<Tally> {
+    let mut chance = Chance::new(seed);
+    let mut tally = Tally::default();
+    let library = library().ok_or("libfaketime is not installed")?;
+    let (server_clock, client_clock) = (folder.join("server.clock"), folder.join("client.clock"));
+    set(&server_clock, "+0")?;
+    set(&client_clock, "+0")?;
+    let mut centre = Centre::with(folder, environment(&library, &server_clock))?;
+    let mut machine = centre.machine(4)?;
+    machine.environment = environment(&library, &client_clock);
+
+    // Signed times of the server are known from here on: they are the floor.
+    let mut client = machine.start(chance.below(u64::MAX), &[])?;
+    client.wait_for("unlocked", OPEN).await?;
+    for _ in 0..JUMPS {
+        let is_restart = chance.below(2) == 0;
+        if chance.below(3) == 0 {
+            set(&server_clock, chance.of(SERVER))?;
+            if is_restart {
+                centre.server.stop();
+                centre.server.start()?;
+            }
+        } else {
+            set(&client_clock, chance.of(CLIENT))?;
+            if is_restart {
+                client = restart(&mut machine, client, &mut chance)?;
+            }
+        }
+        tokio::time::sleep(chance.millis(300, 1_500)).await;
+        tally.runs += 1;
+    }
+
+    // Behind the floor for certain: it says so.
+    set(&server_clock, "+0")?;
+    set(&client_clock, "-2d")?;
+    client = restart(&mut machine, client, &mut chance)?;
+    client.wait_for("refused unlock clock-behind", OPEN).await?;
+    tally.runs += 1;
+
+    // Corrected: it opens again.
+    set(&client_clock, "+0")?;
+    client = restart(&mut machine, client, &mut chance)?;
+    client.wait_for("unlocked", OPEN).await?;
+    client.wait_for("told looked", OPEN).await?;
+    machine.kill(client)?;
+    machine.allow(&mut tally, |what, code| match what {
+        "unlock" => code.starts_with("server-") || matches!(code, "clock-behind" | "grant-expired"),
+        "look" => matches!(code, "clock-behind" | "grant-expired"),
+        _ => false,
+    });
+    centre.compare(&[machine], &mut tally).await?;
+    Ok(tally)
+}
+
+fn restart(machine: &mut Machine, client: Client, chance: &mut Chance) -> Result<Client> {
+    machine.kill(client)?;
+    machine.start(chance.below(u64::MAX), &[])
+}
+
+/// The library that moves the clocks, for programs with several threads.
+pub(crate) fn library() -> Option<PathBuf> {
+    let folders = fs::read_dir("/usr/lib").ok()?.flatten();
+    folders
+        .map(|folder| folder.path().join("faketime/libfaketimeMT.so.1"))
+        .find(|path| path.is_file())
+}
+
+/// A clock that follows the file, also while the process runs; only what time of day it is, not how long something takes.
+fn environment(library: &Path, clock: &Path) -> Vec<(String, String)> {
+    [
+        ("LD_PRELOAD", library.to_string_lossy().into_owned()),
+        (
+            "FAKETIME_TIMESTAMP_FILE",
+            clock.to_string_lossy().into_owned(),
+        ),
+        ("FAKETIME_NO_CACHE", "1".into()),
+        ("FAKETIME_DONT_FAKE_MONOTONIC", "1".into()),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .to_vec()
+}
+
+fn set(clock: &Path, offset: &str) -> Result {
+    let beside = clock.with_extension("new");
+    fs::write(&beside, format!("{offset}\n"))?;
+    fs::rename(beside, clock)?;
+    Ok(())
+}
