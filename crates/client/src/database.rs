@@ -9,6 +9,7 @@ use sqlx::{
     ConnectOptions, Connection, SqliteConnection,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteLockingMode, SqliteSynchronous},
 };
+use tokio::sync::{Mutex, MutexGuard};
 use zeroize::Zeroizing;
 
 /// Why an encrypted database could not be used.
@@ -74,6 +75,56 @@ impl From<sqlx::Error> for DatabaseError {
             _ => Self::Other(error),
         }
     }
+}
+
+/// A database's one connection behind a lock.
+pub(crate) struct Shared(Mutex<SqliteConnection>);
+
+impl Shared {
+    pub(crate) fn new(connection: SqliteConnection) -> Self {
+        Self(Mutex::new(connection))
+    }
+
+    /// The connection, with no transaction of an earlier failure left on it.
+    pub(crate) async fn lock(&self) -> MutexGuard<'_, SqliteConnection> {
+        let mut connection = self.0.lock().await;
+        leave_failed_transaction(&mut connection).await;
+        connection
+    }
+
+    /// Closes it in order.
+    pub(crate) async fn close(self) -> Result<(), DatabaseError> {
+        Ok(self.0.into_inner().close().await?)
+    }
+}
+
+/// On a full disk SQLite may roll a transaction back by itself. sqlx's own ROLLBACK fails then, and it goes on counting a transaction: its
+/// next ones are savepoints, and after one more failure their «commits» commit nothing.
+pub(crate) async fn leave_failed_transaction(connection: &mut SqliteConnection) {
+    if let Err(error) = leave(connection).await {
+        tracing::error!(%error, "a failed transaction was not left");
+    }
+}
+
+async fn leave(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+    if !connection.is_in_transaction() {
+        return Ok(());
+    }
+    // The rollback of a dropped transaction runs before this.
+    connection.ping().await?;
+    if !connection.is_in_transaction() {
+        return Ok(());
+    }
+    // Fails where SQLite has no transaction any more.
+    let _ = sqlx::raw_sql("ROLLBACK").execute(&mut *connection).await;
+    // Now there is one for sqlx to roll back: a named BEGIN is refused while it counts one, and the refused one is rolled back.
+    sqlx::raw_sql("BEGIN").execute(&mut *connection).await?;
+    drop(connection.begin_with("BEGIN IMMEDIATE").await);
+    connection.ping().await?;
+    if connection.is_in_transaction() {
+        return Err(sqlx::Error::BeginFailed);
+    }
+    Ok(())
 }
 
 /// Opens (and creates, if it is missing) the database and brings its schema up to date.
@@ -152,6 +203,9 @@ mod tests {
     use super::*;
 
     const ONE: &[&str] = &["CREATE TABLE t (x TEXT) STRICT;"];
+    const ONCE: &[&str] = &["CREATE TABLE t (x TEXT) STRICT;
+         CREATE TABLE once (x INTEGER PRIMARY KEY) STRICT;
+         INSERT INTO once VALUES (1);"];
     const TWO: &[&str] = &[
         "CREATE TABLE t (x TEXT) STRICT;",
         "CREATE TABLE u (x TEXT) STRICT;",
@@ -216,6 +270,46 @@ mod tests {
             .await
             .unwrap();
         assert_eq!(rows, 1);
+    }
+
+    /// What a full disk does at COMMIT, and to some statements: SQLite itself rolls the whole transaction back. Then an ordinary failure,
+    /// which leaves the transaction to sqlx.
+    #[tokio::test]
+    async fn after_transactions_that_failed_a_commit_commits() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.db");
+        let db = Shared::new(open(&path, &[1; 32], ONCE).await.unwrap());
+        for round in 1..4 {
+            for failing in [
+                "INSERT OR ROLLBACK INTO once VALUES (1)",
+                "INSERT INTO once VALUES (1)",
+            ] {
+                let mut db = db.lock().await;
+                let mut transaction = db.begin().await.unwrap();
+                let failed = sqlx::query(failing).execute(&mut *transaction).await;
+                assert!(failed.is_err());
+            }
+            {
+                let mut db = db.lock().await;
+                let mut transaction = db.begin().await.unwrap();
+                sqlx::query("INSERT INTO t VALUES ('told')")
+                    .execute(&mut *transaction)
+                    .await
+                    .unwrap();
+                transaction.commit().await.unwrap();
+            }
+            // The files as a crash at this moment leaves them.
+            let copy = dir.path().join(format!("copy-{round}.db"));
+            std::fs::copy(&path, &copy).unwrap();
+            let log = |path: &Path| path.with_extension("db-wal");
+            std::fs::copy(log(&path), log(&copy)).unwrap();
+            let mut copy = open(&copy, &[1; 32], ONCE).await.unwrap();
+            let rows: i64 = sqlx::query_scalar("SELECT count(*) FROM t")
+                .fetch_one(&mut copy)
+                .await
+                .unwrap();
+            assert_eq!(rows, round);
+        }
     }
 
     #[tokio::test]

@@ -16,12 +16,12 @@ use infoblood_agreement::{
     vault::{VaultError, WorkstationKeys},
 };
 use jiff::Timestamp;
-use sqlx::{Connection, SqliteConnection};
+use sqlx::SqliteConnection;
 use tokio::sync::{Mutex, MutexGuard};
 
 use crate::{
     clock::Clock,
-    database::DatabaseError,
+    database::{self, DatabaseError},
     disk::{Disk, RealDisk},
     document,
     keyring::{self, Keyring, KeyringError, TimedKeyring},
@@ -136,7 +136,7 @@ pub(crate) struct Inner {
     keys: RwLock<Arc<WorkstationKeys>>,
     key_set: RwLock<Arc<KeySet>>,
     pub(crate) documents: RwLock<Arc<Documents>>,
-    store: Mutex<SqliteConnection>,
+    store: database::Shared,
     /// One change of the keyring's item at a time.
     pub(crate) changing_keys: Mutex<()>,
     /// The patient cache, where it is open.
@@ -202,7 +202,7 @@ impl Workstation {
             keys: RwLock::new(Arc::new(keys)),
             key_set: RwLock::new(Arc::new(key_set)),
             documents: RwLock::new(Arc::new(documents)),
-            store: Mutex::new(store),
+            store: database::Shared::new(store),
             changing_keys: Mutex::new(()),
             opened: Opened::default(),
             syncing: Mutex::new(()),
@@ -239,7 +239,7 @@ impl Workstation {
     /// Closes the store. Other handles must not be used after it; the process may also simply end.
     pub async fn close(self) -> Result<(), DatabaseError> {
         if let Some(inner) = Arc::into_inner(self.0) {
-            inner.store.into_inner().close().await?;
+            inner.store.close().await?;
         }
         Ok(())
     }

@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError, Weak};
 use sqlx::{Connection as _, SqliteConnection};
 use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard};
 
-use crate::Workstation;
+use crate::{Workstation, database};
 
 /// `None` once it was taken away.
 pub(crate) type Shared = Arc<Held>;
@@ -46,7 +46,9 @@ impl Workstation {
     }
 }
 
-/// The connection, while it is there.
+/// The connection, while it is there, with no transaction of an earlier failure left on it.
 pub(super) async fn connection(cache: &Shared) -> Option<MappedMutexGuard<'_, SqliteConnection>> {
-    MutexGuard::try_map(cache.lock().await, Option::as_mut).ok()
+    let mut connection = MutexGuard::try_map(cache.lock().await, Option::as_mut).ok()?;
+    database::leave_failed_transaction(&mut connection).await;
+    Some(connection)
 }
