@@ -19,7 +19,7 @@ impl Chance {
     }
 
     /// One of them.
-    pub(crate) fn of(&mut self, choices: &[&'static str]) -> &'static str {
+    pub(crate) fn of(&mut self, choices: &[i64]) -> i64 {
         choices[self.below(choices.len() as u64) as usize]
     }
 

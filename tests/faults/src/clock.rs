@@ -13,23 +13,40 @@ use crate::machine::{Client, Machine};
 
 /// Jumps in one world.
 const JUMPS: u64 = 6;
-/// Where a workstation's clock may stand, against the true time.
-const CLIENT: &[&str] = &[
-    "-3650d", "-40d", "-2d", "-1h", "-4m", "+0", "+4m", "+1h", "+10d", "+33d", "+200d",
+const MINUTE: i64 = 60;
+const HOUR: i64 = 60 * MINUTE;
+const DAY: i64 = 24 * HOUR;
+/// What counts as the true time: the server's keys, which are made at the machine's own time, are so old then.
+const TRUE: i64 = 40 * DAY;
+/// How far a workstation's clock may be from the true time, in seconds.
+const CLIENT: &[i64] = &[
+    -3650 * DAY,
+    -60 * DAY,
+    -2 * DAY,
+    -HOUR,
+    -4 * MINUTE,
+    0,
+    4 * MINUTE,
+    HOUR,
+    10 * DAY,
+    33 * DAY,
+    200 * DAY,
 ];
-/// Where the server's clock may stand: behind, or ahead within the tolerance.
-const SERVER: &[&str] = &["-2d", "-1h", "-4m", "+0", "+4m"];
+/// How far the server's clock may be: behind, or ahead within the tolerance. What a server ahead of time signs, no workstation can tell
+/// from the truth.
+const SERVER: &[i64] = &[-2 * DAY, -HOUR, -4 * MINUTE, 0, 4 * MINUTE];
 /// How long a workstation may take to enrol, register and open.
 const OPEN: Duration = Duration::from_secs(40);
 
 /// One world: a server and a workstation, each with a clock of its own.
 pub(crate) async fn once(folder: &Path, seed: u64) -> Result<Tally> {
+    let _leavings = Leavings;
     let mut chance = Chance::new(seed);
     let mut tally = Tally::default();
     let library = library().ok_or("libfaketime is not installed")?;
     let (server_clock, client_clock) = (folder.join("server.clock"), folder.join("client.clock"));
-    set(&server_clock, "+0")?;
-    set(&client_clock, "+0")?;
+    set(&server_clock, 0)?;
+    set(&client_clock, 0)?;
     let mut centre = Centre::with(folder, environment(&library, &server_clock))?;
     let mut machine = centre.machine(4)?;
     machine.environment = environment(&library, &client_clock);
@@ -56,14 +73,14 @@ pub(crate) async fn once(folder: &Path, seed: u64) -> Result<Tally> {
     }
 
     // Behind the floor for certain: it says so.
-    set(&server_clock, "+0")?;
-    set(&client_clock, "-2d")?;
+    set(&server_clock, 0)?;
+    set(&client_clock, -2 * DAY)?;
     client = restart(&mut machine, client, &mut chance)?;
     client.wait_for("refused unlock clock-behind", OPEN).await?;
     tally.runs += 1;
 
     // Corrected: it opens again.
-    set(&client_clock, "+0")?;
+    set(&client_clock, 0)?;
     client = restart(&mut machine, client, &mut chance)?;
     client.wait_for("unlocked", OPEN).await?;
     client.wait_for("told looked", OPEN).await?;
@@ -75,6 +92,25 @@ pub(crate) async fn once(folder: &Path, seed: u64) -> Result<Tally> {
     });
     centre.compare(&[machine], &mut tally).await?;
     Ok(tally)
+}
+
+/// A killed process leaves the shared memory that libfaketime made for it.
+struct Leavings;
+
+impl Drop for Leavings {
+    fn drop(&mut self) {
+        for entry in fs::read_dir("/dev/shm").into_iter().flatten().flatten() {
+            let name = entry.file_name();
+            let name = name.to_string_lossy();
+            let id = name
+                .strip_prefix("faketime_shm_")
+                .or_else(|| name.strip_prefix("sem.faketime_sem_"));
+            let is_left = |id: &str| !Path::new("/proc").join(id).exists();
+            if id.is_some_and(is_left) {
+                let _ = fs::remove_file(entry.path());
+            }
+        }
+    }
 }
 
 fn restart(machine: &mut Machine, client: Client, chance: &mut Chance) -> Result<Client> {
@@ -105,9 +141,9 @@ fn environment(library: &Path, clock: &Path) -> Vec<(String, String)> {
     .to_vec()
 }
 
-fn set(clock: &Path, offset: &str) -> Result {
+fn set(clock: &Path, offset: i64) -> Result {
     let beside = clock.with_extension("new");
-    fs::write(&beside, format!("{offset}\n"))?;
+    fs::write(&beside, format!("{:+}\n", TRUE + offset))?;
     fs::rename(beside, clock)?;
     Ok(())
 }
