@@ -44,6 +44,14 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
+    /// A run that did not come to its comparison.
+    pub(crate) fn failed(error: &infoblood_e2e::Error) -> Self {
+        Self {
+            failures: vec![error.to_string()],
+            ..Self::default()
+        }
+    }
+
     pub(crate) fn add(&mut self, other: Self) {
         self.runs += other.runs;
         self.acknowledged += other.acknowledged;

@@ -100,9 +100,8 @@ impl Fault {
     fn share(self) -> Duration {
         match self {
             Self::Kill => Duration::from_secs(45),
-            Self::Power => Duration::from_secs(40),
             Self::Control => Duration::from_secs(5),
-            Self::Full | Self::Clock => Duration::from_secs(40),
+            Self::Power | Self::Full | Self::Clock => Duration::from_secs(40),
         }
     }
 
@@ -207,14 +206,17 @@ async fn measure(arguments: &Arguments) -> ExitCode {
 async fn run(line: &mut Line, seed: Option<u64>) {
     let fault = line.fault;
     let seed = seed.unwrap_or_else(fresh_seed);
-    let outcome = match folder() {
-        Ok(folder) => fault.once(folder.path(), seed).await,
-        Err(error) => Err(error.into()),
+    let tally = match folder() {
+        Ok(folder) => {
+            let outcome = fault.once(folder.path(), seed).await;
+            let tally = outcome.unwrap_or_else(|error| Tally::failed(&error));
+            if !tally.failures.is_empty() {
+                last_errors(folder.path());
+            }
+            tally
+        }
+        Err(error) => Tally::failed(&error.into()),
     };
-    let tally = outcome.unwrap_or_else(|error| Tally {
-        failures: vec![error.to_string()],
-        ..Tally::default()
-    });
     for failure in tally.failures.iter().take(20) {
         say(&format!("FAILED {}: {failure}", fault.name()));
     }
@@ -234,6 +236,18 @@ async fn run(line: &mut Line, seed: Option<u64>) {
         tally.lost,
         tally.doubled
     ));
+}
+
+/// What the server complained about last.
+fn last_errors(folder: &Path) {
+    let log = std::fs::read_to_string(folder.join("server/server.log")).unwrap_or_default();
+    let errors: Vec<_> = log
+        .lines()
+        .filter(|line| line.contains("\"ERROR\"") || line.contains("panicked"))
+        .collect();
+    for line in errors.iter().rev().take(3).rev() {
+        say(&format!("  server: {line}"));
+    }
 }
 
 fn folder() -> std::io::Result<tempfile::TempDir> {
