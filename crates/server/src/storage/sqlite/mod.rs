@@ -117,12 +117,13 @@ impl SqliteDatabase {
     }
 
     async fn begin(&self, statement: &'static str, lock: Option<WriteLock>) -> Stored<SqliteTx> {
-        let mut connection = Arc::clone(&self.connection).lock_owned().await;
-        sqlx::query(statement).execute(&mut *connection).await?;
-        Ok(SqliteTx {
-            connection: Some(connection),
+        // It is a transaction before it begins: a request that is given up while BEGIN is on its way rolls back too.
+        let mut tx = SqliteTx {
+            connection: Some(Arc::clone(&self.connection).lock_owned().await),
             lock,
-        })
+        };
+        sqlx::query(statement).execute(tx.conn()?).await?;
+        Ok(tx)
     }
 }
 
@@ -171,8 +172,9 @@ impl Drop for SqliteTx {
         // The guard moves into the task: nobody begins on this connection before the rollback is through.
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             runtime.spawn(async move {
+                // On a full disk SQLite has rolled back by itself.
                 if let Err(error) = sqlx::query("ROLLBACK").execute(&mut *connection).await {
-                    tracing::error!(%error, "rollback failed");
+                    tracing::debug!(%error, "nothing was rolled back");
                 }
                 drop(lock);
             });
@@ -258,6 +260,25 @@ mod tests {
     async fn passes_the_suite() {
         let dir = tempfile::tempdir().unwrap();
         suite::run(&open(&dir).await).await;
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_request_that_is_given_up_at_any_moment_leaves_no_transaction() {
+        let dir = tempfile::tempdir().unwrap();
+        let database = open(&dir).await;
+        for moment in 0..200 {
+            let give_up = tokio::time::sleep(Duration::from_micros(moment * 5));
+            tokio::select! {
+                biased;
+                () = give_up => {}
+                tx = async {
+                    let mut tx = database.write().await?;
+                    tx.add_setting("given up", b"1").await?;
+                    tx.commit().await
+                } => drop(tx),
+            }
+            database.write().await.unwrap().commit().await.unwrap();
+        }
     }
 
     #[tokio::test]
