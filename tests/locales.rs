@@ -51,6 +51,7 @@ const CODES: &[&str] = &[
     "break-glass-reason",
     "break-glass-forbidden",
     "break-glass-not-now",
+    "clock-ahead",
     "clock-behind",
     "store-corrupt",
     "store-newer",

@@ -291,7 +291,8 @@ impl KeySet {
         Ok(signed)
     }
 
-    /// The X25519 key to seal to at `at` (Unix seconds): the one that became valid last.
+    /// The X25519 key to seal to at `at` (Unix seconds): the one that became valid last. Before all of them the first one: a local clock that
+    /// is far behind must not keep anybody from signing.
     pub fn sealing_key(&self, at: i64) -> Option<[u8; 32]> {
         let mut sealing: Vec<_> = self
             .entries
@@ -303,6 +304,7 @@ impl KeySet {
             .iter()
             .rev()
             .find(|entry| entry.is_valid_at(at))
+            .or_else(|| sealing.first().filter(|first| at < first.from))
             .map(|entry| entry.key)
     }
 }

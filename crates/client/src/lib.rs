@@ -38,6 +38,7 @@ mod session;
 mod settings;
 mod sign_in;
 mod unlocked;
+mod watch;
 mod workstation;
 
 pub use document::DocumentsError;
@@ -48,6 +49,7 @@ pub use revocation::Revocation;
 pub use session::{PersonSession, UnlockError};
 pub use sign_in::SignInError;
 pub use unlocked::{DonorCard, DonorPage, DonorRow, Refreshed, UnlockedWorkstation};
+pub use watch::Jump;
 pub use workstation::{OpenError, Options, Workstation};
 
 pub use infoblood_agreement::{

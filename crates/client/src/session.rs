@@ -68,6 +68,9 @@ pub enum UnlockError {
     /// The lease and its read-only time ended while the workstation was open.
     #[error("the lease ended")]
     Expired,
+    /// The local clock is ahead of the time that the server signed just now, beyond the lease.
+    #[error("the clock is ahead of the server's signed time")]
+    ClockAhead,
     /// The person's or the device's right was taken back while the workstation was open, and the keys were destroyed.
     #[error("the right was taken back: {0}")]
     Revoked(&'static str),
@@ -95,6 +98,7 @@ impl UnlockError {
             Self::Time(_) | Self::Grant(_) => "grant-invalid",
             Self::Gate(error) => error.code(),
             Self::Expired => "grant-expired",
+            Self::ClockAhead => "clock-ahead",
             Self::Revoked(code) => code,
             Self::BreakGlass(error) => error.code(),
             Self::Unknown => "patient-locked",
@@ -243,6 +247,12 @@ impl PersonSession {
             {
                 inputs.wrapped_dek = None;
                 gate::open(&inputs, now, &mut rng)?
+            }
+            // Renewed a moment ago, and over: it is the clock.
+            Err(GateError::Expired { .. })
+                if token.is_some() && now > keys.time_floor() + gate::CLOCK_TOLERANCE =>
+            {
+                return Err(UnlockError::ClockAhead);
             }
             result => result?,
         };

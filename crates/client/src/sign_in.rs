@@ -93,6 +93,11 @@ impl Workstation {
             // A clock that went back lengthens no wait.
             let left = (wait_until - now).min(LONGEST_WAIT);
             if left > 0 {
+                drop(store);
+                if wait_until - now > LONGEST_WAIT {
+                    self.set_attempts(person_id, failures, now + LONGEST_WAIT)
+                        .await?;
+                }
                 return Err(SignInError::Wait {
                     retry_after: Duration::from_secs(left.unsigned_abs()),
                 });

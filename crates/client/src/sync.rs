@@ -59,6 +59,7 @@ enum Verdict {
 /// Sends everything that is due, once. Errors of single items are kept with the items; the error returned is the store's own.
 pub async fn run_once(workstation: &Workstation) -> Result<SyncOutcome, StoreError> {
     let _one = workstation.0.syncing.lock().await;
+    workstation.watch_clock().await?;
     let mut outcome = SyncOutcome::default();
     for kind in [Kind::Enrolment, Kind::Acceptance, Kind::DeviceRefusal] {
         for item in workstation.due(kind).await? {

@@ -32,6 +32,7 @@ use crate::{
     settings,
     transport::{Deadlines, Transport, TransportError},
     unlocked::Opened,
+    watch::Watch,
 };
 
 pub(crate) const MIGRATIONS: &[&str] = &[
@@ -141,6 +142,7 @@ pub(crate) struct Inner {
     pub(crate) changing_keys: Mutex<()>,
     /// The patient cache, where it is open.
     pub(crate) opened: Opened,
+    pub(crate) watch: Watch,
     /// One synchronisation at a time.
     pub(crate) syncing: Mutex<()>,
     _lock: LockFile,
@@ -205,6 +207,7 @@ impl Workstation {
             store: database::Shared::new(store),
             changing_keys: Mutex::new(()),
             opened: Opened::default(),
+            watch: Watch::default(),
             syncing: Mutex::new(()),
             _lock: lock,
         }));
@@ -212,6 +215,9 @@ impl Workstation {
         if let Err(error) = workstation.resume_wipe().await {
             // What opens anything is gone already.
             tracing::error!(code = error.code(), "a wipe did not come to its end");
+        }
+        if let Err(error) = workstation.watch_clock().await {
+            tracing::warn!(code = error.code(), "the clock was not looked at");
         }
         Ok(workstation)
     }
@@ -281,8 +287,11 @@ impl Workstation {
         Ok(())
     }
 
-    /// Raises the time floor.
+    /// Raises the time floor, and sets the soft mark: a jump is recorded once, and what comes after it is measured from here.
     pub(crate) async fn accept_time(&self, signed: &SignedTime) -> Result<(), DatabaseError> {
+        if let Err(error) = self.watch_clock().await {
+            tracing::warn!(code = error.code(), "the clock was not looked at");
+        }
         if signed.time() <= self.time_floor() {
             return Ok(());
         }

@@ -202,7 +202,7 @@ impl UnlockedWorkstation {
         };
         sqlx::query(
             "INSERT INTO feed (stream, cursor, applied_at) VALUES (?1, ?2, ?3) ON CONFLICT (stream) DO UPDATE
-             SET cursor = excluded.cursor, applied_at = max(feed.applied_at, excluded.applied_at)",
+             SET cursor = excluded.cursor, applied_at = iif(excluded.applied_at > 0, excluded.applied_at, feed.applied_at)",
         )
         .bind(stream.as_str())
         .bind(cursor)

@@ -23,7 +23,7 @@ use infoblood_agreement::{
 };
 use infoblood_client::{
     Decision, EnrolRequest, Evidence, Language, Options, PersonSession, Workstation,
-    clock::Clock,
+    clock::{Clock, SystemClock},
     keyring::{Keyring, KeyringError, SecretBytes},
     sync,
     transport::Deadlines,
@@ -314,9 +314,9 @@ async fn pass(State(middle): State<Middle>, request: Request) -> Response {
     (status, headers, body).into_response()
 }
 
-/// A clock that is the machine's, moved by so many seconds.
+/// A clock that is the machine's, moved by so many seconds; the second number moves the time that passed.
 #[derive(Default)]
-pub(crate) struct MovedClock(pub(crate) AtomicI64);
+pub(crate) struct MovedClock(pub(crate) AtomicI64, pub(crate) AtomicI64);
 
 impl Clock for MovedClock {
     #[expect(
@@ -325,6 +325,11 @@ impl Clock for MovedClock {
     )]
     fn now(&self) -> Timestamp {
         Timestamp::now() + jiff::SignedDuration::from_secs(self.0.load(Ordering::SeqCst))
+    }
+
+    fn elapsed(&self) -> Duration {
+        let moved = self.1.load(Ordering::SeqCst).unsigned_abs();
+        SystemClock.elapsed() + Duration::from_secs(moved)
     }
 }
 
