@@ -156,6 +156,16 @@ impl Workstation {
         Ok(true)
     }
 
+    /// After a refusal that may mean a version which is not known here: without it nobody could accept it.
+    pub(crate) async fn documents_after_refusal(&self, code: &str) {
+        if code == "agreement-required"
+            && let Err(error) = self.refresh_documents().await
+        {
+            // The next synchronisation asks again.
+            tracing::warn!(code = error.code(), "no new documents were taken");
+        }
+    }
+
     /// A synchronisation's part: a server that is not there or knows nothing of versions is no failure of this round.
     pub(crate) async fn sync_documents(&self, outcome: &mut SyncOutcome) -> Result<(), StoreError> {
         if outcome.is_online == Some(false) {

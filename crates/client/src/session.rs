@@ -273,12 +273,7 @@ impl PersonSession {
         let result = self.try_renew(workstation).await;
         if let Err(UnlockError::Transport(TransportError::Refused { code, .. })) = &result {
             workstation.heed(code, Some(&self.person_id)).await?;
-            if code == "agreement-required"
-                && let Err(error) = workstation.refresh_documents().await
-            {
-                // The next synchronisation asks again for the version that is to be accepted.
-                tracing::warn!(code = error.code(), "no new documents were taken");
-            }
+            workstation.documents_after_refusal(code).await;
         }
         result
     }

@@ -33,7 +33,14 @@ impl UnlockedWorkstation {
     pub async fn refresh(&self) -> Result<Refreshed, UnlockError> {
         let mut done = Refreshed::default();
         for stream in [Stream::Safety, Stream::All] {
-            self.read_stream(stream, &mut done).await?;
+            let read = self.read_stream(stream, &mut done).await;
+            if let Err(UnlockError::Transport(TransportError::Refused { code, .. })) = &read {
+                self.workstation
+                    .heed(code, Some(self.gate.person_id()))
+                    .await?;
+                self.workstation.documents_after_refusal(code).await;
+            }
+            read?;
         }
         self.note_cursors().await?;
         Ok(done)

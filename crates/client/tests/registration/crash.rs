@@ -11,12 +11,12 @@ use std::{
 };
 
 use infoblood_client::{
-    Options,
+    Decision, Options,
     disk::{Disk, RealDisk},
     sync,
 };
 
-use crate::common::{Central, Fault, Machine, request};
+use crate::common::{Central, Fault, Machine, enrolled, evidence, request};
 
 /// What the n-th operation does, and every later one.
 enum End {
@@ -159,6 +159,37 @@ async fn a_full_disk_while_signing_leaves_nothing_half_done() {
     let workstation = machine.open(&central.profile).await;
     workstation.enrol(request("full", &code)).await.unwrap();
     assert_eq!(sync::run_once(&workstation).await.unwrap().sent, 2);
+}
+
+#[tokio::test]
+async fn a_full_disk_while_accepting_again_leaves_the_person_and_nothing_half_done() {
+    let central = Central::start().await;
+    let machine = Machine::new();
+    let (workstation, session) = enrolled(&central, &machine, "again").await;
+    drop(workstation);
+    for steps in 0..2 {
+        let options = Options {
+            disk: DyingDisk::new(steps, End::Fails),
+            ..Machine::options()
+        };
+        let workstation = machine.open_with(&central.profile, options).await.unwrap();
+        let declined = workstation
+            .accept_again(&session, &evidence(), Decision::Declined)
+            .await;
+        assert_eq!(declined.unwrap_err().code(), "disk-full");
+        assert_eq!(workstation.waiting().await.unwrap(), 0);
+        assert!(workstation.people().await.unwrap()[0].is_registered);
+        let outbox = std::fs::read_dir(machine.path().join("outbox")).unwrap();
+        assert_eq!(outbox.count(), 0);
+    }
+    let workstation = machine.open(&central.profile).await;
+    workstation
+        .accept_again(&session, &evidence(), Decision::Declined)
+        .await
+        .unwrap();
+    assert_eq!(sync::run_once(&workstation).await.unwrap().sent, 1);
+    let proofs = workstation.proofs(session.person_id()).await.unwrap();
+    assert_eq!(proofs.len(), 2);
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use infoblood_agreement::{
     statement::{self, Signer},
     transparent,
 };
-use infoblood_client::{Decision, Evidence, PersonSession, Workstation, sync};
+use infoblood_client::{Decision, Evidence, PersonSession, Workstation, relay::Collector, sync};
 use infoblood_server::{
     service::publication::publish,
     storage::{AuditStorage as _, Database as _, Texts},
@@ -297,6 +297,92 @@ async fn the_server_that_knows_more_brings_the_version_with_its_refusal() {
         assert_eq!(code(&session, &workstation, true).await, expected);
         assert_eq!(code(&session, &workstation, false).await, expected);
     }
+}
+
+#[tokio::test]
+async fn an_open_cache_closes_when_the_server_says_so() {
+    let central = Central::start().await;
+    central.seed(2).await;
+    let machine = Machine::new();
+    let (workstation, session) = enrolled(&central, &machine, "open").await;
+    let open = session.unlock(&workstation, true).await.unwrap();
+    open.refresh().await.unwrap();
+    let second = central.publish(Change::Material, 0).await;
+    assert!(open.search(open.gate(), "", None, 9).await.is_ok());
+    let refused = open.refresh().await.unwrap_err();
+    assert_eq!(refused.code(), "agreement-required");
+    assert_eq!(workstation.current_document().digest(), second.digest());
+    let refused = open.search(open.gate(), "", None, 9).await.err().unwrap();
+    assert_eq!(refused.code(), "agreement-required");
+    open.lock().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_site_without_a_network_gets_and_accepts_it_by_file() {
+    let mut central = Central::start().await;
+    let machine = Machine::new();
+    let (workstation, session) = enrolled(&central, &machine, "far").await;
+    assert_eq!(code(&session, &workstation, true).await, "open");
+    let second = central.publish(Change::Material, 0).await;
+    let taken = workstation.send_pack().await.unwrap();
+    assert_eq!(taken.grants, 0);
+    assert_eq!(*known(&workstation).last().unwrap(), *second.digest());
+    assert_eq!(
+        code(&session, &workstation, false).await,
+        "agreement-required"
+    );
+    workstation
+        .accept_again(&session, &about(&second), Decision::Accepted)
+        .await
+        .unwrap();
+    let taken = workstation.send_pack().await.unwrap();
+    assert_eq!(
+        (taken.grants, taken.registered),
+        (1, vec![session.person_id().to_owned()])
+    );
+    central.unplug().await;
+    assert_eq!(code(&session, &workstation, false).await, "open");
+}
+
+#[tokio::test]
+async fn a_phone_registers_the_new_acceptance_too() {
+    let mut central = Central::start().await;
+    let machine = Machine::new();
+    let (workstation, session) = enrolled(&central, &machine, "phone").await;
+    let second = central.publish(Change::Material, 0).await;
+    synced(&workstation).await;
+    central.unplug().await;
+    workstation
+        .accept_again(&session, &about(&second), Decision::Accepted)
+        .await
+        .unwrap();
+    assert_eq!(
+        code(&session, &workstation, false).await,
+        "agreement-required"
+    );
+    let url = workstation
+        .relay_url(session.person_id())
+        .await
+        .unwrap()
+        .unwrap();
+    let mut collector = Collector::default();
+    for frame in central.phone(&url).await {
+        collector.take(&frame).unwrap();
+    }
+    let relayed = workstation
+        .accept_relay(&collector.answer().unwrap())
+        .await
+        .unwrap();
+    assert!(relayed.is_registered && relayed.is_granted);
+    assert_eq!(code(&session, &workstation, false).await, "open");
+    assert_eq!(
+        workstation.relay_url(session.person_id()).await.unwrap(),
+        None
+    );
+    assert_eq!(
+        workstation.proofs(session.person_id()).await.unwrap().len(),
+        2
+    );
 }
 
 #[tokio::test]

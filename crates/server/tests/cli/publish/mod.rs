@@ -1,10 +1,16 @@
 //! `agreement publish`: what is taken, what is refused and in which words.
 
+use infoblood_agreement::cbor::Limits;
 use infoblood_agreement::document::{Change, Document};
+use infoblood_agreement::keys::{CoseKeySet, PublicKey, SigningKey};
+use infoblood_agreement::statement::{self, Acceptance, Decision, Evidence, Language};
+use infoblood_agreement::{receipt, transparent};
 use serde_json::{Value, json};
 
 use super::{Cli, is};
 
+/// 2026-11-01T00:00:00Z.
+const T0: i64 = 1_793_491_200;
 const AHEAD: &str = "2027-01-01T00:00:00+05:00";
 
 /// The folder of a version, as the publisher edits it.
@@ -104,6 +110,82 @@ fn a_version_is_published_and_its_folder_is_what_verify_takes() {
         published["units"],
         json!({"changed": [], "added": [36], "removed": []})
     );
+}
+
+/// The acceptance of a document as a file, and the key of its log.
+fn acceptance(cli: &Cli, document: &Document) -> [String; 2] {
+    let key = |byte| SigningKey::from_bytes(&[byte; 32]);
+    let claims = Acceptance {
+        decision: Decision::Accepted,
+        device_id: "ffeeddccbbaa99887766554433221100".to_owned(),
+        site: "ALM".to_owned(),
+        document_sha256: *document.digest(),
+        document_version: document.meta().version,
+        languages_shown: vec![Language::Kk],
+        evidence: Evidence {
+            opened_at: T0,
+            visible_seconds: 60,
+            end_reached: vec![Language::Kk],
+        },
+        local_time: "2026-11-01T05:00:00+05:00".to_owned(),
+        checkpoint: None,
+        sequence: 1,
+        previous: None,
+        nonce: [0; 16],
+        app_version: "0.1.0".to_owned(),
+    };
+    let person = "00112233445566778899aabbccddeeff";
+    let bytes = statement::sign_acceptance(&claims, person, T0, &key(1));
+    let leaf = statement::leaf_hash(&bytes, &Limits::DEFAULT).unwrap();
+    let alone = receipt::Inclusion {
+        tree_size: 1,
+        leaf_index: 0,
+        path: Vec::new(),
+    };
+    let sub = statement::terms_urn(claims.document_version);
+    let receipt = receipt::issue(&leaf, &alone, "https://a.example", &sub, T0, &key(4)).unwrap();
+    let file = transparent::join(&bytes, &receipt, &Limits::DEFAULT).unwrap();
+    let keys = CoseKeySet::new(vec![PublicKey::of(&key(4))]).encode();
+    let name = format!("v{}.cose", document.meta().version);
+    [(name.as_str(), file), ("keys.cbor", keys)].map(|(name, bytes)| {
+        std::fs::write(cli.path(name), bytes).unwrap();
+        cli.path(name).display().to_string()
+    })
+}
+
+#[test]
+fn an_acceptance_is_evidence_of_what_it_covered_and_of_nothing_more() {
+    let cli = Cli::initialised();
+    let folder = Folder::changed();
+    let dir = folder.write(&cli);
+    cli.ok(&publish(&dir, "material", AHEAD));
+    let payload = std::fs::read(cli.path("v2/document.cbor")).unwrap();
+    let structure = folder.structure.to_string();
+    let second = Document::from_files(&payload, &folder.kk, &folder.ru, &structure).unwrap();
+    let [old, keys] = acceptance(&cli, Document::builtin());
+    let [new, _] = acceptance(&cli, &second);
+
+    let verify = [
+        "verify",
+        &old,
+        &new,
+        "--keys",
+        &keys,
+        "--document",
+        &dir,
+        "--json",
+    ];
+    let ran = cli.run(&verify);
+    assert_eq!(ran.exit, 1);
+    let verdicts: Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!(verdicts[0]["error"], "document-other");
+    assert_eq!(
+        (&verdicts[1]["ok"], &verdicts[1]["error"]),
+        (&true.into(), &Value::Null)
+    );
+    assert_eq!(verdicts[1]["document_sha256"], second.digest_hex());
+    // By itself the old one stays what it was.
+    assert_eq!(cli.ok(&["verify", &old, "--keys", &keys])[0]["ok"], true);
 }
 
 #[test]
