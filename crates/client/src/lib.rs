@@ -29,6 +29,7 @@ mod enrol;
 mod lock_file;
 mod opening;
 mod outbox;
+mod passphrase;
 mod people;
 mod proof;
 mod random;
@@ -43,6 +44,7 @@ mod workstation;
 
 pub use document::DocumentsError;
 pub use enrol::{EnrolError, EnrolRequest, Evidence, Pending};
+pub use passphrase::ChangePassphraseError;
 pub use people::{Person, Progress, Proof, ReceiptFacts};
 pub use random::RandomError;
 pub use revocation::Revocation;

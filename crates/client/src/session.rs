@@ -22,7 +22,9 @@ use crate::{
     database::DatabaseError,
     error::StoreError,
     proof::{Decided, Registered},
-    random, settings,
+    random,
+    revocation::settle_pages,
+    settings,
     transport::{SessionRequest, Token, TransportError},
 };
 
@@ -264,6 +266,17 @@ impl PersonSession {
             .bind(self.identity)
             .execute(&mut *store)
             .await?;
+        // Keys of an earlier enrolment here, under a passphrase that was forgotten, are of no more use.
+        let superseded = sqlx::query(
+            "UPDATE identity SET wrapped = NULL, refused = 'superseded' WHERE person_id = ? AND id < ? AND wrapped IS NOT NULL",
+        )
+        .bind(&self.person_id)
+        .bind(self.identity)
+        .execute(&mut *store)
+        .await?;
+        if superseded.rows_affected() > 0 {
+            settle_pages(&mut store).await?;
+        }
         drop(store);
         UnlockedWorkstation::open(workstation.clone(), self.clone(), unlocked, token).await
     }

@@ -8,7 +8,12 @@ use infoblood_agreement::{
 };
 use secrecy::SecretString;
 
-use crate::{PersonSession, Workstation, audit::Access, error::StoreError, people::identity};
+use crate::{
+    PersonSession, Workstation,
+    audit::Access,
+    error::StoreError,
+    people::{Identity, identity},
+};
 
 /// Wrong passphrases that cost no waiting yet.
 const FREE_ATTEMPTS: i64 = 2;
@@ -69,6 +74,12 @@ impl SignInError {
     }
 }
 
+/// Keys that a passphrase opened.
+pub(crate) struct Opened {
+    pub(crate) identity: Identity,
+    pub(crate) keys: PersonKeys,
+}
+
 impl Workstation {
     /// Opens a person's keys. Wrong passphrases are recorded and cost a growing delay, which survives a restart.
     pub async fn sign_in(
@@ -76,6 +87,20 @@ impl Workstation {
         person_id: &str,
         passphrase: SecretString,
     ) -> Result<PersonSession, SignInError> {
+        let Opened { identity, keys } = self.open_keys(person_id, passphrase).await?;
+        Ok(PersonSession::new(
+            identity.person_id,
+            identity.login,
+            identity.id,
+            keys,
+        ))
+    }
+
+    pub(crate) async fn open_keys(
+        &self,
+        person_id: &str,
+        passphrase: SecretString,
+    ) -> Result<Opened, SignInError> {
         let now = self.now().as_second();
         let (identity, failures) = {
             let mut store = self.store().await;
@@ -104,7 +129,7 @@ impl Workstation {
             }
             (identity, failures)
         };
-        let Some(wrapped) = identity.wrapped else {
+        let Some(wrapped) = identity.wrapped.clone() else {
             let code = match identity.refused.as_deref() {
                 Some("device-revoked") => "device-revoked",
                 _ => "person-revoked",
@@ -122,12 +147,7 @@ impl Workstation {
         match opened {
             Ok(keys) => {
                 self.set_attempts(person_id, 0, 0).await?;
-                Ok(PersonSession::new(
-                    identity.person_id,
-                    identity.login,
-                    identity.id,
-                    keys,
-                ))
+                Ok(Opened { identity, keys })
             }
             Err(VaultError::WrongPassphrase) => {
                 let failures = failures + 1;

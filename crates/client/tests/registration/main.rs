@@ -10,6 +10,7 @@ mod crash;
 mod hostile;
 mod kill;
 mod lease;
+mod passphrase;
 mod refused;
 mod relay;
 mod revoked;
