@@ -37,6 +37,10 @@ pub const MAX_CHUNK_BYTES: usize = 1024 * 1024;
 pub const MAX_PLAIN_BYTES: usize = 960 * 1024;
 /// Most chunks of one pack: far more than a first pack of a large site.
 pub const MAX_CHUNKS: u64 = 65_536;
+/// Longest request, and most bytes of sealed items in it once it is decompressed. What does not fit goes with the next one.
+pub const MAX_REQUEST_BYTES: usize = 64 * 1024 * 1024;
+/// Most items of one request.
+pub const MAX_REQUEST_ITEMS: usize = 100_000;
 
 const SHARE_INFO: &[u8] = b"infoblood/courier-share/v1";
 

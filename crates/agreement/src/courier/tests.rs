@@ -216,6 +216,30 @@ fn large_packs_are_chunks_of_bounded_size() {
 }
 
 #[test]
+fn a_request_says_what_it_has_no_room_for() {
+    let keys = keys();
+    let mut rng = rng(1);
+    for (size, most) in [(0, MAX_REQUEST_ITEMS), (60_000, 1_081)] {
+        let mut writer = RequestWriter::new(keys.device(), sealing_public(), PACK, T0);
+        let head = RequestRecord::Head(request_head());
+        let mut file = writer.push(head, &mut rng).unwrap().unwrap_or_default();
+        let mut items = 0;
+        while writer.has_room_for(size) {
+            let record = RequestRecord::Item {
+                id: "ab".repeat(32),
+                sealed: vec![0; size],
+            };
+            let bytes = writer.push(record, &mut rng).unwrap();
+            file.extend(bytes.unwrap_or_default());
+            items += 1;
+        }
+        assert_eq!(items, most);
+        file.extend(writer.finish(&mut rng).unwrap());
+        assert!(file.len() < MAX_REQUEST_BYTES);
+    }
+}
+
+#[test]
 fn patient_data_need_the_share() {
     let file = answer(&all_records());
     let without = read_answer(&file, None).unwrap();

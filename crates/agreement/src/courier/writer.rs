@@ -5,7 +5,8 @@ use rand_core::CryptoRng;
 use super::chunk::{Chunk, Direction, Place};
 use super::frames::frame;
 use super::{
-    AnswerRecord, CourierError, MAX_CHUNKS, MAX_PLAIN_BYTES, PackId, RequestRecord, ShareKey,
+    AnswerRecord, CourierError, MAX_CHUNKS, MAX_PLAIN_BYTES, MAX_REQUEST_BYTES, MAX_REQUEST_ITEMS,
+    PackId, RequestRecord, ShareKey,
 };
 use crate::cbor::{self, Value};
 use crate::cose::{self, Header, content_type};
@@ -13,10 +14,16 @@ use crate::keys::{PublicKey, SigningKey, device_id};
 
 /// Room for the array's own head.
 const HEAD_ROOM: usize = 16;
+/// What a record has besides its sealed item, and more than that.
+const ITEM_ROOM: usize = 128;
+/// Room for everything else in a request: heads, signatures, seals.
+const REQUEST_ROOM: usize = 2 * 1024 * 1024;
 
 /// Writes what a workstation sends. The chunks are signed by the device and sealed to the server.
 pub struct RequestWriter<'a> {
     inner: Writer<'a>,
+    items: usize,
+    sealed: usize,
 }
 
 impl<'a> RequestWriter<'a> {
@@ -38,7 +45,16 @@ impl<'a> RequestWriter<'a> {
                 bytes: 0,
                 share: None,
             },
+            items: 0,
+            sealed: 0,
         }
+    }
+
+    /// Whether an item of so many bytes still fits into what a server reads.
+    pub fn has_room_for(&self, sealed: usize) -> bool {
+        let items = self.items + 1;
+        items <= MAX_REQUEST_ITEMS
+            && self.sealed + sealed + items * ITEM_ROOM + REQUEST_ROOM <= MAX_REQUEST_BYTES
     }
 
     /// Adds a record; returns bytes of the file once a chunk is full.
@@ -47,6 +63,10 @@ impl<'a> RequestWriter<'a> {
         record: RequestRecord,
         rng: &mut impl CryptoRng,
     ) -> Result<Option<Vec<u8>>, CourierError> {
+        if let RequestRecord::Item { sealed, .. } = &record {
+            self.items += 1;
+            self.sealed += sealed.len();
+        }
         self.inner.push(record.encode(), false, rng)
     }
 

@@ -34,7 +34,7 @@ pub(super) struct Asked {
 }
 
 impl Workstation {
-    /// Writes everything that waits to `path`; the file gets its name when it is whole and on the device. The items stay in the
+    /// Writes everything that waits to `path`, as far as one file holds it; the file gets its name when it is whole and on the device. The items stay in the
     /// outbox until an answer or the server acknowledges them.
     pub async fn export_pack(&self, path: &Path) -> Result<Exported, PackError> {
         let mut rng = random::generator()?;
@@ -72,11 +72,15 @@ impl Workstation {
         file.write(&first).await?;
         let mut items = 0;
         let mut after = (0_i64, 0_i64);
-        loop {
+        'full: loop {
             let rows = self.page(after).await?;
             let Some(last) = rows.last() else { break };
             after = (last.rank, last.place);
             for row in rows {
+                // What does not fit stays, and goes with the file after the answer to this one.
+                if !writer.has_room_for(row.sealed.len()) {
+                    break 'full;
+                }
                 let record = RequestRecord::Item {
                     id: row.id,
                     sealed: row.sealed,

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod anew;
+mod carried;
 mod clock;
 mod common;
 mod crash;

@@ -3,7 +3,8 @@
 use std::io::SeekFrom;
 
 use infoblood_agreement::courier::{
-    CourierError, Frames, PackId, RequestHead, RequestReader, RequestRecord,
+    CourierError, Frames, MAX_REQUEST_BYTES, MAX_REQUEST_ITEMS, PackId, RequestHead, RequestReader,
+    RequestRecord,
 };
 use infoblood_agreement::keys::PublicKey;
 use infoblood_agreement::sealed::{Kind, MAX_SEALED_BYTES, SealedItem, is_weak_x25519};
@@ -13,10 +14,6 @@ use x25519_dalek::StaticSecret;
 
 use crate::problem::Problem;
 
-/// Longest request, and most bytes of sealed items in it once it is decompressed.
-const MAX_PACK_BYTES: usize = 64 * 1024 * 1024;
-/// Most items of one request.
-const MAX_ITEMS: usize = 100_000;
 /// Most people whose grants are asked for.
 const MAX_PEOPLE: usize = 1_000;
 
@@ -58,7 +55,7 @@ impl<'a> Intake<'a> {
     /// Takes the next piece.
     pub async fn push(&mut self, piece: &[u8]) -> Result<(), Problem> {
         self.received += piece.len();
-        if self.received > MAX_PACK_BYTES {
+        if self.received > MAX_REQUEST_BYTES {
             return Err(refused(&CourierError::TooLarge));
         }
         self.frames.push(piece);
@@ -177,7 +174,7 @@ impl Items {
             return Err(malformed("An item's id is 64 hex digits."));
         }
         self.bytes += sealed.len();
-        if self.bytes > MAX_PACK_BYTES || self.slots.len() >= MAX_ITEMS {
+        if self.bytes > MAX_REQUEST_BYTES || self.slots.len() >= MAX_REQUEST_ITEMS {
             return Err(refused(&CourierError::TooLarge));
         }
         let kind = match sealed.len() {

@@ -1,0 +1,222 @@
+//! A site that never had a network: one file out, one file back.
+
+use std::path::{Path, PathBuf};
+
+use infoblood_agreement::profile::DeviceApproval;
+use infoblood_client::{
+    UnlockedWorkstation, Workstation,
+    courier::{Exported, PackError, Progress, Taken},
+};
+use infoblood_server::service::{
+    administration,
+    courier::{self, Intake, MAX_WRONG_CODES},
+};
+use tempfile::TempDir;
+use tokio::sync::mpsc;
+
+use crate::common::{Central, Machine, PASSPHRASE, request};
+use crate::way::bytes_of;
+
+/// Somebody with a medium in the pocket.
+struct Carrier(TempDir);
+
+impl Carrier {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    /// Fetches the request, lets the server answer it, and gives the answer's place.
+    async fn ask(&self, central: &Central, workstation: &Workstation) -> (Exported, PathBuf) {
+        let (request, answer) = (self.path("request.ibpack"), self.path("answer.ibpack"));
+        let exported = workstation.export_pack(&request).await.unwrap();
+        serve(central, &request, &answer).await;
+        (exported, answer)
+    }
+
+    async fn way(&self, central: &Central, workstation: &Workstation) -> Taken {
+        let (_, answer) = self.ask(central, workstation).await;
+        read(workstation, &answer).await.unwrap()
+    }
+}
+
+async fn read(workstation: &Workstation, answer: &Path) -> Result<Taken, PackError> {
+    workstation.read_answer(answer, &Progress::default()).await
+}
+
+/// What `infoblood-server courier` does.
+async fn serve(central: &Central, request: &Path, answer: &Path) {
+    let context = &central.context;
+    let mut intake = Intake::new(&context.keys.sealing).unwrap();
+    for piece in std::fs::read(request).unwrap().chunks(10_000) {
+        intake.push(piece).await.unwrap();
+    }
+    let mut request = intake.end().unwrap();
+    let taken = courier::take(context, &mut request, MAX_WRONG_CODES)
+        .await
+        .unwrap();
+    let reply = courier::settle(context, &request, taken).await.unwrap();
+    let (pieces, mut receiver) = mpsc::channel(1);
+    let writing = async {
+        let summary = reply.write(context, &pieces).await;
+        drop(pieces);
+        summary
+    };
+    let (summary, bytes) = tokio::join!(writing, async {
+        let mut bytes = Vec::new();
+        while let Some(piece) = receiver.recv().await {
+            bytes.extend(piece.unwrap());
+        }
+        bytes
+    });
+    summary.unwrap();
+    std::fs::write(answer, bytes).unwrap();
+}
+
+async fn donors(open: &UnlockedWorkstation) -> u64 {
+    let page = open.search(open.gate(), "", None, 5).await.unwrap();
+    page.total
+}
+
+#[tokio::test]
+async fn registered_opened_and_revoked_by_files_alone() {
+    let mut central = Central::start().await;
+    central.unplug().await;
+    central.seed(30).await;
+    let code = central.person("aidana").await;
+    let (machine, carrier) = (Machine::new(), Carrier::new());
+    let workstation = machine.open(&central.profile).await;
+    let session = workstation
+        .enrol(request("aidana", &code))
+        .await
+        .unwrap()
+        .session;
+
+    let (exported, answer) = carrier.ask(&central, &workstation).await;
+    assert_eq!(exported.items, 2);
+    let taken = read(&workstation, &answer).await.unwrap();
+    assert_eq!((taken.receipts, taken.grants, taken.refused), (2, 1, 0));
+    assert_eq!(taken.registered, [session.person_id()]);
+    assert!(taken.has_patients);
+    assert_eq!(workstation.waiting().await.unwrap(), 0);
+
+    let open = session.unlock(&workstation, false).await.unwrap();
+    let applied = open.apply_answer(&Progress::default()).await.unwrap();
+    assert_eq!(applied.unwrap().skipped, 0);
+    assert_eq!(donors(&open).await, 30);
+    assert!(
+        open.apply_answer(&Progress::default())
+            .await
+            .unwrap()
+            .is_none()
+    );
+    open.lock().await.unwrap();
+
+    // The same answer again is an old one.
+    let before = bytes_of(machine.path());
+    let error = read(&workstation, &answer).await.unwrap_err();
+    assert_eq!(error.code(), "courier-old");
+    assert!(bytes_of(machine.path()) == before);
+
+    // The access log of what was done comes along the second time, and more donors come back.
+    central.seed(60).await;
+    let (exported, answer) = carrier.ask(&central, &workstation).await;
+    assert!(exported.items > 0);
+    let taken = read(&workstation, &answer).await.unwrap();
+    assert_eq!((taken.stored, taken.grants), (exported.items, 1));
+    let session = workstation
+        .sign_in(session.person_id(), PASSPHRASE.into())
+        .await
+        .unwrap();
+    let open = session.unlock(&workstation, false).await.unwrap();
+    let applied = open.apply_answer(&Progress::default()).await.unwrap();
+    assert!(applied.unwrap().applied > 0);
+    assert_eq!(donors(&open).await, 60);
+    open.lock().await.unwrap();
+
+    administration::revoke_person(&central.context, "aidana")
+        .await
+        .unwrap();
+    let taken = carrier.way(&central, &workstation).await;
+    assert_eq!((taken.grants, taken.revoked), (0, 1));
+    assert!(
+        workstation
+            .sign_in(session.person_id(), PASSPHRASE.into())
+            .await
+            .is_err()
+    );
+}
+
+#[tokio::test]
+async fn a_device_that_waits_is_approved_by_the_next_file() {
+    let mut central = Central::start_with(DeviceApproval::Manual).await;
+    central.unplug().await;
+    let code = central.person("aidana").await;
+    let (machine, carrier) = (Machine::new(), Carrier::new());
+    let workstation = machine.open(&central.profile).await;
+    let session = workstation
+        .enrol(request("aidana", &code))
+        .await
+        .unwrap()
+        .session;
+    let taken = carrier.way(&central, &workstation).await;
+    assert_eq!((taken.receipts, taken.grants), (2, 0));
+    assert!(!taken.has_patients);
+    assert!(session.unlock(&workstation, false).await.is_err());
+
+    let device = administration::devices(&central.context).await.unwrap();
+    administration::approve_device(&central.context, &device[0].device_id)
+        .await
+        .unwrap();
+    let taken = carrier.way(&central, &workstation).await;
+    assert_eq!((taken.receipts, taken.grants), (0, 1));
+    let open = session.unlock(&workstation, false).await.unwrap();
+    let applied = open.apply_answer(&Progress::default()).await.unwrap();
+    assert!(applied.is_some());
+}
+
+#[tokio::test]
+async fn a_connected_workstation_forwards_it() {
+    let central = Central::start().await;
+    central.seed(5).await;
+    let (near, far) = (Machine::new(), Machine::new());
+    let carrier = Carrier::new();
+    let code = central.person("aidana").await;
+    let workstation = far.open(&central.profile).await;
+    workstation.enrol(request("aidana", &code)).await.unwrap();
+    let (request, answer) = (carrier.path("request"), carrier.path("answer"));
+    workstation.export_pack(&request).await.unwrap();
+
+    let connected = near.open(&central.profile).await;
+    connected
+        .forward_pack(&request, &answer, &Progress::default())
+        .await
+        .unwrap();
+    let error = read(&connected, &answer).await.unwrap_err();
+    assert_eq!(error.code(), "courier-other-device", "it is not theirs");
+    let taken = read(&workstation, &answer).await.unwrap();
+    assert_eq!((taken.receipts, taken.grants), (2, 1));
+}
+
+#[tokio::test]
+async fn what_does_not_fit_into_one_file_goes_with_the_next() {
+    let central = Central::start().await;
+    let (machine, carrier) = (Machine::new(), Carrier::new());
+    let workstation = machine.open(&central.profile).await;
+    workstation.close().await.unwrap();
+    machine
+        .by_hand(
+            "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1100)
+             INSERT INTO outbox (id, kind, sealed, created_at)
+             SELECT printf('%064x', i), 'audit-event', zeroblob(60000), 0 FROM n",
+        )
+        .await;
+    let workstation = machine.open(&central.profile).await;
+    let (exported, answer) = carrier.ask(&central, &workstation).await;
+    assert_eq!(exported.items, 1_081, "as many as a server reads");
+    let taken = read(&workstation, &answer).await.unwrap();
+    assert_eq!(taken.refused, 1_081, "no sealed item any of them");
+}
