@@ -6,6 +6,8 @@ use rand_core::Rng;
 
 const FIRST: Duration = Duration::from_secs(2);
 const LONGEST: Duration = Duration::from_mins(15);
+/// No wait is longer, whatever the server asks for.
+pub(crate) const MOST: Duration = Duration::from_hours(1);
 
 /// The wait after `attempts` failures (≥ 1): doubles from 2 s to 15 min, of which a random part between one half and all is taken, so
 /// that the workstations of a site do not come back together. A server's `Retry-After` is a lower bound.
@@ -17,7 +19,7 @@ pub(crate) fn wait(attempts: u32, retry_after: Option<Duration>, rng: &mut impl 
     let jitter = u64::from(rng.next_u32()) * u64::try_from(half.as_millis()).unwrap_or(0)
         / u64::from(u32::MAX);
     let wait = half + Duration::from_millis(jitter);
-    retry_after.map_or(wait, |at_least| wait.max(at_least.min(LONGEST * 4)))
+    retry_after.map_or(wait, |at_least| wait.max(at_least.min(MOST)))
 }
 
 #[cfg(test)]

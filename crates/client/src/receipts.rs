@@ -1,19 +1,20 @@
 //! Receipts, however they come: by the network, in a courier's answer, through a phone. Verified first, then kept with the
 //! statement, and only then the sealed item goes.
 
-use infoblood_agreement::{
-    cbor::Limits,
-    receipt::VerifiedReceipt,
-    sealed::Kind,
-    statement::{leaf_hash, peek},
-};
+use infoblood_agreement::receipt::VerifiedReceipt;
 use jiff::Timestamp;
-use sqlx::{Connection as _, FromRow, SqliteConnection};
+use sqlx::{Connection as _, SqliteConnection};
 
 use crate::{
-    Workstation, database::DatabaseError, enrol::checkpoint_bytes, error::StoreError,
-    proof::verify_receipt, settings,
+    Workstation,
+    database::DatabaseError,
+    error::StoreError,
+    settings,
+    sync::{note_head, verdict},
 };
+
+/// Name of the setting: when the server last acknowledged an item, Unix seconds.
+pub(crate) const LAST_SUCCESS: &str = "last_sync_success";
 
 /// What became of a receipt.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,13 +27,6 @@ pub(crate) enum Kept {
     Unknown,
 }
 
-#[derive(FromRow)]
-struct Row {
-    kind: String,
-    bytes: Vec<u8>,
-    person_id: Option<String>,
-}
-
 impl Workstation {
     /// Verifies the receipt of the statement whose item has this id, and stores it; the item's row and file go. The same receipt
     /// again changes nothing.
@@ -42,39 +36,29 @@ impl Workstation {
         receipt: &[u8],
     ) -> Result<Kept, StoreError> {
         let mut store = self.store().await;
-        let row: Option<Row> = sqlx::query_as(
-            "SELECT s.kind, s.bytes, i.person_id FROM statement s LEFT JOIN identity i ON i.id = s.identity WHERE s.item_id = ?",
-        )
-        .bind(item_id)
-        .fetch_optional(&mut *store)
-        .await?;
-        let Some(row) = row else {
+        let statement: Option<Vec<u8>> =
+            sqlx::query_scalar("SELECT bytes FROM statement WHERE item_id = ?")
+                .bind(item_id)
+                .fetch_optional(&mut *store)
+                .await?;
+        let Some(statement) = statement else {
             return Ok(Kept::Unknown);
         };
-        let leaf = leaf_hash(&row.bytes, &Limits::DEFAULT).map_err(StoreError::sign)?;
-        let sub = peek(&row.bytes, &Limits::DEFAULT)
-            .map_err(StoreError::sign)?
-            .sub;
-        let verified = match verify_receipt(&self.key_set(), receipt, &leaf, &sub) {
-            Ok(verified) => verified,
-            Err(error) => {
-                tracing::warn!(%error, "a receipt was refused");
-                return Ok(Kept::Refused);
-            }
+        let Ok(verified) = verdict::of_receipt(&self.key_set(), &statement, receipt) else {
+            return Ok(Kept::Refused);
         };
         let mut transaction = store.begin().await?;
         write(&mut transaction, item_id, receipt, &verified, self.now()).await?;
+        let decided = decided(&mut transaction, item_id).await?;
         transaction.commit().await?;
         drop(store);
         self.0.outbox.remove(item_id)?;
-        let is_decision = row.kind == Kind::Acceptance.as_str();
-        Ok(Kept::Verified {
-            decided: row.person_id.filter(|_| is_decision),
-        })
+        Ok(Kept::Verified { decided })
     }
 }
 
-/// Stores a receipt that verified, in place of the item's row. The caller removes the file after the commit.
+/// Stores a receipt that verified, in place of the item's row. One that it replaces is kept beside it: it stays evidence. The caller
+/// removes the file after the commit.
 pub(crate) async fn write(
     store: &mut SqliteConnection,
     item_id: &str,
@@ -82,6 +66,16 @@ pub(crate) async fn write(
     verified: &VerifiedReceipt,
     now: Timestamp,
 ) -> Result<(), DatabaseError> {
+    sqlx::query(
+        "INSERT INTO superseded_receipt (statement_id, receipt, registered_at, tree_size, leaf_index, superseded_at)
+         SELECT id, receipt, registered_at, tree_size, leaf_index, ? FROM statement
+         WHERE item_id = ? AND receipt IS NOT NULL AND receipt <> ?",
+    )
+    .bind(now.as_second())
+    .bind(item_id)
+    .bind(receipt)
+    .execute(&mut *store)
+    .await?;
     sqlx::query(
         "UPDATE statement SET receipt = ?, verified_at = ?, registered_at = ?, tree_size = ?, leaf_index = ? WHERE item_id = ?",
     )
@@ -93,15 +87,38 @@ pub(crate) async fn write(
     .bind(item_id)
     .execute(&mut *store)
     .await?;
+    note_head(
+        store,
+        verified.tree_size(),
+        verified.root(),
+        verified.registered_at(),
+    )
+    .await?;
+    drop_row(store, item_id, now).await
+}
+
+/// Drops the row of an item that is at the server, and notes the success.
+pub(crate) async fn drop_row(
+    store: &mut SqliteConnection,
+    item_id: &str,
+    now: Timestamp,
+) -> Result<(), DatabaseError> {
     sqlx::query("DELETE FROM outbox WHERE id = ?")
         .bind(item_id)
         .execute(&mut *store)
         .await?;
-    let checkpoint = checkpoint_bytes(verified.tree_size(), verified.root());
-    let known = settings::get(store, "checkpoint").await?;
-    // Receipts may come in any order; the tree's size stands first, big endian.
-    if known.is_none_or(|known| known < checkpoint) {
-        settings::set(store, "checkpoint", &checkpoint).await?;
-    }
-    Ok(())
+    settings::set_int(store, LAST_SUCCESS, now.as_second()).await
+}
+
+/// The person whose decision this item is.
+pub(crate) async fn decided(
+    store: &mut SqliteConnection,
+    item_id: &str,
+) -> Result<Option<String>, DatabaseError> {
+    Ok(sqlx::query_scalar(
+        "SELECT i.person_id FROM statement s JOIN identity i ON i.id = s.identity WHERE s.item_id = ? AND s.kind = 'acceptance'",
+    )
+    .bind(item_id)
+    .fetch_optional(store)
+    .await?)
 }

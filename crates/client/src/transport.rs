@@ -202,6 +202,35 @@ impl Transport {
         self.post_cose("v1/enrolments", statement).await
     }
 
+    /// The receipt of a registered statement, unverified; `None`: the server itself (no proxy on the way) says that it knows none.
+    pub async fn entry(&self, id: &str) -> Result<Option<Vec<u8>>, TransportError> {
+        let request = self
+            .request(Method::GET, &format!("entries/{id}"))?
+            .timeout(self.deadlines.total)
+            .header(ACCEPT, COSE);
+        match self.send(request).await {
+            Ok(response) => {
+                expect_type(&response, COSE)?;
+                Ok(Some(body(response, MAX_ANSWER).await?))
+            }
+            Err(TransportError::Refused {
+                status: 404, code, ..
+            }) if code == "entry-unknown" => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The log's head as its key signed it, unverified.
+    pub async fn checkpoint(&self) -> Result<Vec<u8>, TransportError> {
+        #[derive(Deserialize)]
+        struct Answer {
+            signed: String,
+        }
+        let request = self.request(Method::GET, "v1/log/checkpoint")?;
+        let answer: Answer = self.json(request).await?;
+        bytes(&answer.signed)
+    }
+
     /// Asks for a challenge.
     pub async fn challenge(&self) -> Result<Challenge, TransportError> {
         #[derive(Deserialize)]

@@ -11,7 +11,7 @@ use infoblood_agreement::{
     document::Documents,
     key_set::KeySet,
     profile::SiteProfile,
-    sealed::SealedItem,
+    sealed::{Kind, SealedItem},
     session::SignedTime,
     vault::{VaultError, WorkstationKeys},
 };
@@ -30,6 +30,7 @@ use crate::{
     outbox::{Outbox, SealedFile},
     random::RandomError,
     settings,
+    sync::Syncing,
     transport::{Deadlines, Transport, TransportError},
     unlocked::Opened,
     watch::Watch,
@@ -38,9 +39,12 @@ use crate::{
 pub(crate) const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/workstation/0001_first.sql"),
     include_str!("../migrations/workstation/0002_documents.sql"),
+    include_str!("../migrations/workstation/0003_sync.sql"),
 ];
 pub(crate) const DATABASE: &str = "workstation.db";
 pub(crate) const PATIENTS: &str = "patients.db";
+/// Code of items that only a courier pack can carry: their store is gone.
+pub(crate) const NEEDS_COURIER: &str = "needs-courier";
 
 /// Why the workstation did not open. Nothing was changed or created then, except an empty data directory; only an older copy of the store
 /// that was put back is set aside.
@@ -144,7 +148,7 @@ pub(crate) struct Inner {
     pub(crate) opened: Opened,
     pub(crate) watch: Watch,
     /// One synchronisation at a time.
-    pub(crate) syncing: Mutex<()>,
+    pub(crate) syncing: Syncing,
     _lock: LockFile,
 }
 
@@ -208,7 +212,7 @@ impl Workstation {
             changing_keys: Mutex::new(()),
             opened: Opened::default(),
             watch: Watch::default(),
-            syncing: Mutex::new(()),
+            syncing: Syncing::default(),
             _lock: lock,
         }));
         workstation.reconcile().await?;
@@ -361,12 +365,14 @@ impl Workstation {
                 continue;
             };
             sqlx::query(
-                "INSERT OR IGNORE INTO outbox (id, kind, sealed, created_at) VALUES (?, ?, ?, ?)",
+                "INSERT OR IGNORE INTO outbox (id, kind, sealed, created_at, orphan, error) VALUES (?, ?, ?, ?, 1, ?)",
             )
             .bind(&stranger.id)
             .bind(item.kind().as_str())
             .bind(&stranger.bytes)
             .bind(self.now().as_second())
+            // Audit events are readable by the server on their own; a statement needs its plain bytes, which went with the store.
+            .bind((item.kind() != Kind::AuditEvent).then_some(NEEDS_COURIER))
             .execute(&mut *store)
             .await?;
         }

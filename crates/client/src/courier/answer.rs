@@ -10,8 +10,13 @@ use serde::{Deserialize, Serialize};
 
 use super::{Chunks, Cursors, NewFile, PackError, Progress, export::requests};
 use crate::{
-    DocumentsError, Revocation, Workstation, database::DatabaseError, error::StoreError,
-    receipts::Kept, session::verify_grant, settings, transport::PublishedDocument,
+    DocumentsError, Revocation, Workstation,
+    database::DatabaseError,
+    error::StoreError,
+    receipts::{self, Kept},
+    session::verify_grant,
+    settings,
+    transport::PublishedDocument,
 };
 use infoblood_agreement::courier::CourierError;
 
@@ -211,13 +216,16 @@ impl Workstation {
         match state {
             // A statement of ours goes only with its verified receipt.
             ItemState::Stored => {
-                let done = sqlx::query(
-                    "DELETE FROM outbox WHERE id = ? AND NOT EXISTS (SELECT 1 FROM statement WHERE item_id = outbox.id)",
+                let mut store = self.store().await;
+                let is_ours: bool = sqlx::query_scalar(
+                    "SELECT EXISTS (SELECT 1 FROM outbox o WHERE id = ? AND NOT EXISTS (SELECT 1 FROM statement WHERE item_id = o.id))",
                 )
                 .bind(id)
-                .execute(&mut *self.store().await)
+                .fetch_one(&mut *store)
                 .await?;
-                if done.rows_affected() > 0 {
+                if is_ours {
+                    receipts::drop_row(&mut store, id, self.now()).await?;
+                    drop(store);
                     self.0.outbox.remove(id).map_err(StoreError::from)?;
                     taken.stored += 1;
                 }

@@ -55,11 +55,20 @@ pub(crate) enum Fault {
 
 #[derive(Clone)]
 struct Middle {
-    server: String,
+    server: Arc<Mutex<String>>,
     client: reqwest::Client,
     faults: Arc<Mutex<Vec<(&'static str, Fault)>>>,
     entries: Arc<AtomicUsize>,
 }
+
+impl Middle {
+    fn server(&self) -> String {
+        self.server.lock().unwrap().clone()
+    }
+}
+
+/// A copy of a server's data, as an administrator's backup makes it.
+pub(crate) struct Backup(TempDir);
 
 pub(crate) struct Central {
     /// The server's.
@@ -70,7 +79,8 @@ pub(crate) struct Central {
     middle: Middle,
     addr: SocketAddr,
     task: tokio::task::JoinHandle<()>,
-    _running: Running,
+    running: Vec<Running>,
+    backups: Vec<Backup>,
 }
 
 impl Central {
@@ -112,7 +122,7 @@ impl Central {
         let running = infoblood_server::start(config).await.unwrap();
 
         let middle = Middle {
-            server: running.url.clone(),
+            server: Arc::new(Mutex::new(running.url.clone())),
             client: reqwest::Client::builder().no_proxy().build().unwrap(),
             faults: Arc::default(),
             entries: Arc::default(),
@@ -131,7 +141,8 @@ impl Central {
             middle,
             addr,
             task,
-            _running: running,
+            running: vec![running],
+            backups: Vec::new(),
         }
     }
 
@@ -189,6 +200,46 @@ impl Central {
         (with, without, running)
     }
 
+    /// Copies keys and database.
+    pub(crate) async fn back_up(&self) -> Backup {
+        use sqlx::{ConnectOptions as _, Connection as _};
+        let copy = tempfile::tempdir().unwrap();
+        std::fs::create_dir(copy.path().join("keys")).unwrap();
+        for entry in std::fs::read_dir(self.dir.path().join("keys")).unwrap() {
+            let entry = entry.unwrap();
+            std::fs::copy(
+                entry.path(),
+                copy.path().join("keys").join(entry.file_name()),
+            )
+            .unwrap();
+        }
+        let mut db = sqlx::sqlite::SqliteConnectOptions::new()
+            .filename(self.dir.path().join("server.db"))
+            .connect()
+            .await
+            .unwrap();
+        let to = copy.path().join("server.db");
+        sqlx::query("VACUUM INTO ?")
+            .bind(to.to_str().unwrap())
+            .execute(&mut db)
+            .await
+            .unwrap();
+        db.close().await.unwrap();
+        Backup(copy)
+    }
+
+    /// From now on the copy answers in place of the server that went on.
+    pub(crate) async fn put_back(&mut self, backup: Backup) {
+        let place = Place::new(backup.0.path());
+        let running = infoblood_server::start(ServeConfig::loopback(place.clone()))
+            .await
+            .unwrap();
+        (*self.middle.server.lock().unwrap()).clone_from(&running.url);
+        self.context = Context::open(&place).await.unwrap();
+        self.running.push(running);
+        self.backups.push(backup);
+    }
+
     pub(crate) fn fault(&self, path: &'static str, fault: Fault) {
         self.middle.faults.lock().unwrap().push((path, fault));
     }
@@ -214,7 +265,7 @@ impl Central {
         let answer = self
             .middle
             .client
-            .post(format!("{}/v1/relay", self.middle.server))
+            .post(format!("{}/v1/relay", self.middle.server()))
             .header("content-type", "text/plain")
             .body(question.to_owned())
             .send()
@@ -234,7 +285,7 @@ impl Central {
             &self
                 .middle
                 .client
-                .get(format!("{}/v1/log/checkpoint", self.middle.server))
+                .get(format!("{}/v1/log/checkpoint", self.middle.server()))
                 .send()
                 .await
                 .unwrap()
@@ -281,7 +332,7 @@ async fn pass(State(middle): State<Middle>, request: Request) -> Response {
         middle.entries.fetch_add(1, Ordering::SeqCst);
     }
     let body = to_bytes(body, usize::MAX).await.unwrap();
-    let url = format!("{}{}", middle.server, parts.uri.path_and_query().unwrap());
+    let url = format!("{}{}", middle.server(), parts.uri.path_and_query().unwrap());
     let mut headers = parts.headers;
     headers.remove("host");
     headers.remove("accept-encoding");
@@ -446,20 +497,37 @@ impl Machine {
 
     /// `workstation.db` as somebody with all keys of the machine sees it.
     pub(crate) async fn by_hand(&self, sql: &str) {
-        use sqlx::{ConnectOptions as _, Connection as _};
-        let item = self.keyring.0.lock().unwrap().clone().unwrap();
-        let key = WorkstationKeys::from_item(&item).unwrap().database_key();
-        let mut db = sqlx::sqlite::SqliteConnectOptions::new()
-            .filename(self.path().join("workstation.db"))
-            .pragma("key", format!("\"x'{}'\"", hex::encode(*key)))
-            .connect()
-            .await
-            .unwrap();
+        use sqlx::Connection as _;
+        let mut db = self.database().await;
         sqlx::raw_sql(sqlx::AssertSqlSafe(sql.to_owned()))
             .execute(&mut db)
             .await
             .unwrap();
         db.close().await.unwrap();
+    }
+
+    /// One number out of it.
+    pub(crate) async fn count(&self, sql: &str) -> i64 {
+        use sqlx::Connection as _;
+        let mut db = self.database().await;
+        let count = sqlx::query_scalar(sqlx::AssertSqlSafe(sql.to_owned()))
+            .fetch_one(&mut db)
+            .await
+            .unwrap();
+        db.close().await.unwrap();
+        count
+    }
+
+    async fn database(&self) -> sqlx::SqliteConnection {
+        use sqlx::ConnectOptions as _;
+        let item = self.keyring.0.lock().unwrap().clone().unwrap();
+        let key = WorkstationKeys::from_item(&item).unwrap().database_key();
+        sqlx::sqlite::SqliteConnectOptions::new()
+            .filename(self.path().join("workstation.db"))
+            .pragma("key", format!("\"x'{}'\"", hex::encode(*key)))
+            .connect()
+            .await
+            .unwrap()
     }
 }
 

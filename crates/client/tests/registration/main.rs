@@ -14,6 +14,7 @@ mod lease;
 mod passphrase;
 mod refused;
 mod relay;
+mod restored;
 mod revoked;
 mod versions;
 mod way;
