@@ -1,5 +1,8 @@
 //! Packs that are refused: nothing of them is acted on.
 
+use std::time::Duration;
+
+use futures::StreamExt as _;
 use hpke::aead::ChaCha20Poly1305;
 use hpke::kdf::HkdfSha256;
 use hpke::kem::X25519HkdfSha256;
@@ -14,6 +17,7 @@ use infoblood_agreement::statement::Decision;
 use infoblood_server::clock::rng;
 use infoblood_server::service::courier::Intake;
 use infoblood_server::storage::Database as _;
+use reqwest::Response;
 
 use super::{MEDIA_TYPE, PACK, chunks, framed, head, later};
 use crate::common::{T0, Workstation, World, problem};
@@ -264,7 +268,7 @@ async fn a_database_that_is_held_elsewhere_leaves_nothing_half_done() {
     let held = world.context.database.write().await.unwrap();
     let sending = world.courier(world.pack(&person, &items));
     let freeing = async {
-        tokio::time::sleep(std::time::Duration::from_millis(5_500)).await;
+        tokio::time::sleep(Duration::from_millis(5_500)).await;
         drop(held);
     };
     let (response, ()) = tokio::join!(sending, freeing);
@@ -279,4 +283,49 @@ async fn a_database_that_is_held_elsewhere_leaves_nothing_half_done() {
     let answer = world.answered(&person, world.pack(&person, &items)).await;
     assert_eq!(answer.receipts.len(), 2);
     assert_eq!(answer.grants.len(), 1);
+}
+
+#[tokio::test]
+async fn so_many_at_once_and_no_more() {
+    let world = World::new(DeviceApproval::Auto).await;
+    let person = world.person("a", "A").await;
+    let pack = world.pack(&person, &[]);
+    // Each begins, and does not go on.
+    let begun = pack[..20].to_vec();
+    let waiting: Vec<_> = (0..16)
+        .map(|_| {
+            let (http, url) = (world.http.clone(), world.url("/v1/courier"));
+            let begun = begun.clone();
+            tokio::spawn(async move {
+                // Refused while the question below has its turn: once more.
+                loop {
+                    let first = futures::stream::iter([Ok::<_, std::io::Error>(begun.clone())]);
+                    let body = reqwest::Body::wrap_stream(first.chain(futures::stream::pending()));
+                    let request = http.post(&url).header("content-type", MEDIA_TYPE);
+                    let _ = request.body(body).send().await;
+                }
+            })
+        })
+        .collect();
+    let refused = until(&world, &pack, 429).await;
+    assert!(refused.headers().contains_key("retry-after"));
+    let (_, code, _) = problem(refused).await;
+    assert_eq!(code, "too-many-requests");
+    for one in waiting {
+        one.abort();
+    }
+    // Who left takes no turn.
+    until(&world, &pack, 200).await;
+}
+
+/// Sends until it is answered so: connections come and go in their own time.
+async fn until(world: &World, pack: &[u8], status: u16) -> Response {
+    for _ in 0..200 {
+        let response = world.courier(pack.to_vec()).await;
+        if response.status() == status {
+            return response;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("never {status}")
 }
