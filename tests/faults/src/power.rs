@@ -64,22 +64,20 @@ pub(crate) async fn once(folder: &Path, seed: u64) -> Result<Tally> {
 pub(crate) async fn control(folder: &Path, seed: u64) -> Result<Tally> {
     let mut chance = Chance::new(seed);
     let mut tally = Tally::default();
-    for synchronous in [Synchronous::Full, Synchronous::Normal] {
-        let (told, lost) = cut_store(folder, synchronous, &mut chance).await?;
-        match synchronous {
-            Synchronous::Full if lost > 0 => {
-                tally.fail(format!("FULL lost {lost} of {told} records"));
-            }
-            Synchronous::Full => {}
-            Synchronous::Normal => {
-                tally.runs += 1;
-                tally.acknowledged += told;
-                tally.lost += lost;
-                if lost == 0 {
-                    tally.fail(format!("NORMAL lost none of {told} records"));
-                }
-            }
-        }
+    let (told, lost) = cut_store(folder, Synchronous::Full, &mut chance).await?;
+    if lost > 0 {
+        tally.fail(format!("FULL lost {lost} of {told} records"));
+    }
+    // A cut just after a checkpoint loses nothing; not all of them come then.
+    for _ in 0..3 {
+        let (told, lost) = cut_store(folder, Synchronous::Normal, &mut chance).await?;
+        tally.runs += 1;
+        tally.acknowledged += told;
+        tally.lost += lost;
+    }
+    if tally.lost == 0 {
+        let told = tally.acknowledged;
+        tally.fail(format!("NORMAL lost none of {told} records"));
     }
     Ok(tally)
 }
