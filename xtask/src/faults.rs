@@ -1,6 +1,6 @@
 //! `cargo xtask faults`: crashes, power cuts, full disks and wrong clocks, measured by the `faults` program of `tests/faults`.
 
-use crate::process::{Outcome, cargo, collect, command, target};
+use crate::process::{Outcome, cargo, collect, command, step, target};
 use crate::setup;
 
 /// What is asked of the `faults` program.
@@ -19,17 +19,23 @@ pub(crate) struct Arguments {
 
 /// Sets up, builds and measures.
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
-    setup::packages(setup::For::Test)?;
-    // The features of the whole workspace, so that nothing is built twice; without the window, so that it starts soon.
-    let build = [
-        "build",
-        "--workspace",
-        "--bin",
-        "faults",
-        "--bin",
-        "infoblood-server",
-    ];
-    crate::process::step("cargo build", &mut cargo(&build))?;
+    // Always the features of the whole workspace, so that nothing is built twice.
+    let without_window = arguments
+        .only
+        .as_deref()
+        .is_some_and(|only| only != "window");
+    if without_window {
+        setup::packages(setup::For::Test)?;
+        let programs = ["--bin", "faults", "--bin", "infoblood-server"];
+        let mut build = cargo(&["build", "--workspace"]);
+        step("cargo build", build.args(programs))?;
+    } else {
+        setup::run(setup::For::Test)?;
+        step(
+            "cargo build",
+            &mut cargo(&["build", "--workspace", "--bins"]),
+        )?;
+    }
     measure(arguments).map(|_| ())
 }
 

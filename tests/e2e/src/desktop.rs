@@ -105,6 +105,12 @@ impl Desktop {
         Ok(desktop)
     }
 
+    /// Sets an environment variable of what is started in the session from now on.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.environment.retain(|(known, _)| known != name);
+        self.environment.push((name.to_owned(), value.to_owned()));
+    }
+
     /// A command inside the session.
     pub fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
         let mut command = Command::new(program);

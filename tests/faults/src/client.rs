@@ -189,13 +189,7 @@ impl Day {
             .iter()
             .find(|invitation| people.iter().all(|person| person.login != invitation.login));
         let Some(next) = next else { return };
-        let request = EnrolRequest {
-            login: next.login.clone(),
-            code: next.code.clone().into(),
-            passphrase: PASSPHRASE.into(),
-            evidence: evidence(self.number),
-            decision: Decision::Accepted,
-        };
+        let request = request(next, self.number);
         self.number += 1;
         match self.workstation.enrol(request).await {
             Ok(pending) => say(&format!("told accepted {}", pending.statement_id)),
@@ -253,6 +247,16 @@ impl Day {
     }
 }
 
+fn request(invitation: &Invitation, number: i64) -> EnrolRequest {
+    EnrolRequest {
+        login: invitation.login.clone(),
+        code: invitation.code.clone().into(),
+        passphrase: PASSPHRASE.into(),
+        evidence: evidence(number),
+        decision: Decision::Accepted,
+    }
+}
+
 fn evidence(number: i64) -> Evidence {
     Evidence {
         document: *Document::builtin().digest(),
@@ -268,6 +272,12 @@ fn evidence(number: i64) -> Evidence {
 async fn settle(arguments: &Arguments) -> Result {
     let workstation = arguments.open().await?;
     if !arguments.offline {
+        // What the device signed before anybody enrolled waits for the first enrolment.
+        if workstation.people().await?.is_empty()
+            && let Some(first) = invitations(&arguments.machine)?.into_iter().next()
+        {
+            workstation.enrol(request(&first, arguments.first)).await?;
+        }
         send_all(&workstation).await?;
     }
     workstation.close().await?;

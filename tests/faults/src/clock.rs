@@ -15,7 +15,7 @@ use crate::machine::{Client, Machine};
 const JUMPS: u64 = 6;
 const MINUTE: i64 = 60;
 const HOUR: i64 = 60 * MINUTE;
-const DAY: i64 = 24 * HOUR;
+pub(crate) const DAY: i64 = 24 * HOUR;
 /// What counts as the true time: the server's keys, which are made at the machine's own time, are so old then.
 const TRUE: i64 = 40 * DAY;
 /// How far a workstation's clock may be from the true time, in seconds.
@@ -95,7 +95,7 @@ pub(crate) async fn once(folder: &Path, seed: u64) -> Result<Tally> {
 }
 
 /// A killed process leaves the shared memory that libfaketime made for it.
-struct Leavings;
+pub(crate) struct Leavings;
 
 impl Drop for Leavings {
     fn drop(&mut self) {
@@ -118,6 +118,11 @@ fn restart(machine: &mut Machine, client: Client, chance: &mut Chance) -> Result
     machine.start(chance.below(u64::MAX), &[])
 }
 
+/// What the machine lacks for it.
+pub(crate) fn missing() -> Option<&'static str> {
+    library().is_none().then_some("needs libfaketime")
+}
+
 /// The library that moves the clocks, for programs with several threads.
 pub(crate) fn library() -> Option<PathBuf> {
     let folders = fs::read_dir("/usr/lib").ok()?.flatten();
@@ -127,7 +132,7 @@ pub(crate) fn library() -> Option<PathBuf> {
 }
 
 /// A clock that follows the file, also while the process runs; only what time of day it is, not how long something takes.
-fn environment(library: &Path, clock: &Path) -> Vec<(String, String)> {
+pub(crate) fn environment(library: &Path, clock: &Path) -> Vec<(String, String)> {
     [
         ("LD_PRELOAD", library.to_string_lossy().into_owned()),
         (
@@ -142,8 +147,13 @@ fn environment(library: &Path, clock: &Path) -> Vec<(String, String)> {
 }
 
 fn set(clock: &Path, offset: i64) -> Result {
+    write(clock, TRUE + offset)
+}
+
+/// Moves the clock so many seconds from the machine's own.
+pub(crate) fn write(clock: &Path, offset: i64) -> Result {
     let beside = clock.with_extension("new");
-    fs::write(&beside, format!("{:+}\n", TRUE + offset))?;
+    fs::write(&beside, format!("{offset:+}\n"))?;
     fs::rename(beside, clock)?;
     Ok(())
 }

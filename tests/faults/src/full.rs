@@ -138,10 +138,11 @@ impl World<'_> {
 }
 
 /// A file that takes all the room but some; dropping it gives the room back.
-struct Filler(PathBuf);
+pub(crate) struct Filler(PathBuf);
 
 impl Filler {
-    fn fill(folder: &Path, leave: u64) -> Result<Self> {
+    /// Leaves so many bytes, rounded down to whole blocks.
+    pub(crate) fn fill(folder: &Path, leave: u64) -> Result<Self> {
         let filler = Self(folder.join("filler"));
         let mut file = File::create(&filler.0)?;
         let mut piece = vec![0x5a; 64 << 10];

@@ -24,6 +24,7 @@ mod mount;
 mod power;
 mod report;
 mod store;
+mod window;
 
 use ledger::Tally;
 
@@ -69,6 +70,8 @@ enum Fault {
     Full,
     /// Wrong clocks of client and server
     Clock,
+    /// All of it with the real window
+    Window,
 }
 
 impl Fault {
@@ -79,6 +82,7 @@ impl Fault {
             Self::Control => "control, NORMAL: must lose",
             Self::Full => "full disk of client and server",
             Self::Clock => "wrong clock of client and server",
+            Self::Window => "the real window: full, killed, late",
         }
     }
 
@@ -92,16 +96,17 @@ impl Fault {
         match self {
             Self::Kill => None,
             Self::Power | Self::Control | Self::Full => mount::missing(),
-            Self::Clock => clock::library().is_none().then_some("needs libfaketime"),
+            Self::Clock => clock::missing(),
+            Self::Window => window::missing(),
         }
     }
 
     /// How long its short form goes on with fresh seeds.
     fn share(self) -> Duration {
         match self {
-            Self::Kill => Duration::from_secs(45),
-            Self::Control => Duration::from_secs(5),
-            Self::Power | Self::Full | Self::Clock => Duration::from_secs(40),
+            Self::Kill | Self::Power | Self::Full | Self::Clock => Duration::from_secs(35),
+            Self::Control => Duration::from_secs(3),
+            Self::Window => Duration::from_secs(1),
         }
     }
 
@@ -112,6 +117,7 @@ impl Fault {
             Self::Control => power::control(folder, seed).await,
             Self::Full => full::once(folder, seed).await,
             Self::Clock => clock::once(folder, seed).await,
+            Self::Window => window::once(seed).await,
         }
     }
 }
