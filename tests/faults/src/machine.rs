@@ -166,9 +166,19 @@ impl Client {
         self.child.id()
     }
 
-    /// Whether it ended by itself.
-    pub(crate) fn has_ended(&mut self) -> Result<bool> {
-        Ok(self.child.try_wait()?.is_some())
+    /// Waits until its store is open, or it ended without.
+    pub(crate) async fn opens(&mut self, limit: Duration) -> Result<bool> {
+        let until = Instant::now() + limit;
+        while self.child.try_wait()?.is_none() {
+            if self.lines().iter().any(|line| line == "open") {
+                return Ok(true);
+            }
+            if Instant::now() > until {
+                return Err("the client neither opens nor ends".into());
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        Ok(false)
     }
 
     /// What it said so far.
