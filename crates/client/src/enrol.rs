@@ -20,7 +20,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use sqlx::{Connection as _, SqliteConnection};
 
 use crate::{
-    PersonSession, Workstation, audit::insert_row, database::DatabaseError,
+    PersonSession, UnlockError, Workstation, audit::insert_row, database::DatabaseError,
     document::DocumentFacts, error::StoreError, outbox::SealedFile, random, settings,
 };
 
@@ -77,6 +77,9 @@ pub enum EnrolError {
     /// The server took this workstation's right back: an enrolment here would be refused, and the code used up for nothing.
     #[error("the device was revoked")]
     DeviceRevoked,
+    /// The server took the person's right back.
+    #[error("the person was revoked")]
+    PersonRevoked,
     /// The passphrase is too weak.
     #[error("the passphrase is not acceptable")]
     Passphrase(#[source] PassphraseError),
@@ -98,6 +101,7 @@ impl EnrolError {
             Self::Login => "login-unknown",
             Self::Code(error) => error.code(),
             Self::DeviceRevoked => "device-revoked",
+            Self::PersonRevoked => "person-revoked",
             Self::Passphrase(error) => error.code(),
             Self::Document => "document-unknown",
             Self::Vault(error) => error.code(),
@@ -281,6 +285,14 @@ impl Workstation {
         evidence: &Evidence,
         decision: Decision,
     ) -> Result<String, EnrolError> {
+        match self.still_entitled(session.person_id()).await {
+            Ok(()) => {}
+            Err(UnlockError::Store(error)) => return Err(error.into()),
+            Err(error) if error.code() == "device-revoked" => {
+                return Err(EnrolError::DeviceRevoked);
+            }
+            Err(_) => return Err(EnrolError::PersonRevoked),
+        }
         let document = self.shown(evidence)?;
         let mut rng = random::generator().map_err(StoreError::from)?;
         let now = self.now();
@@ -332,7 +344,7 @@ impl Workstation {
             .ok_or(EnrolError::Document)
     }
 
-    /// The identity's newest statement, if it says this already and was not refused for good.
+    /// The identity's newest statement, if it says this already: it waits, or it is what counts about the document.
     async fn decided_already(
         &self,
         store: &mut SqliteConnection,
@@ -340,22 +352,25 @@ impl Workstation {
         document: &DocumentFacts,
         decision: Decision,
     ) -> Result<Option<String>, StoreError> {
-        let newest: Option<(String, Vec<u8>)> = sqlx::query_as(
-            "SELECT s.id, s.bytes FROM statement s LEFT JOIN outbox o ON o.id = s.item_id
+        let newest: Option<(String, Vec<u8>, bool)> = sqlx::query_as(
+            "SELECT s.id, s.bytes, s.receipt IS NULL FROM statement s LEFT JOIN outbox o ON o.id = s.item_id
              WHERE s.identity = ? AND s.kind = 'acceptance' AND coalesce(o.wedged, 0) = 0 ORDER BY s.sequence DESC LIMIT 1",
         )
         .bind(identity)
         .fetch_optional(&mut *store)
         .await?;
         let registered = self.registered(store, identity).await?;
-        let (Some((id, bytes)), Some(registered)) = (newest, registered) else {
+        let (Some((id, bytes, waits)), Some(registered)) = (newest, registered) else {
             return Ok(None);
         };
         let newest = registered.enrolled().read(&bytes);
         Ok(newest
             .filter(|newest| {
                 let claims = newest.payload();
-                claims.decision == decision && claims.document_sha256 == document.sha256
+                let last = registered.about(&document.sha256);
+                claims.decision == decision
+                    && claims.document_sha256 == document.sha256
+                    && (waits || last.is_some_and(|last| last.acceptance.leaf() == newest.leaf()))
             })
             .map(|_| id))
     }

@@ -51,6 +51,17 @@ pub(crate) struct Decided {
     pub(crate) receipt: VerifiedReceipt,
 }
 
+impl Decided {
+    /// What orders decisions, at the server too: the earlier of signing and registration, then the device's own count.
+    fn order(&self) -> (i64, u64) {
+        let registered_at = self.receipt.registered_at();
+        (
+            self.acceptance.issued_at().min(registered_at),
+            self.acceptance.payload().sequence,
+        )
+    }
+}
+
 /// The registered decisions of one identity; there is at least one.
 pub(crate) struct Registered {
     enrolled: Enrolled,
@@ -59,11 +70,16 @@ pub(crate) struct Registered {
 }
 
 impl Registered {
-    /// With one more, newer than the others; the same again stays one.
-    pub(crate) fn with(known: Option<Self>, enrolled: Enrolled, newest: Decided) -> Self {
+    /// With one more; the same again stays one.
+    pub(crate) fn with(known: Option<Self>, enrolled: Enrolled, more: Decided) -> Self {
         let mut decisions = known.map_or_else(Vec::new, |known| known.decisions);
-        decisions.retain(|known| known.acceptance.leaf() != newest.acceptance.leaf());
-        decisions.insert(0, newest);
+        decisions.retain(|known| known.acceptance.leaf() != more.acceptance.leaf());
+        decisions.push(more);
+        Self::of(enrolled, decisions)
+    }
+
+    fn of(enrolled: Enrolled, mut decisions: Vec<Decided>) -> Self {
+        decisions.sort_by_key(|decided| std::cmp::Reverse(decided.order()));
         Self {
             enrolled,
             decisions,
@@ -90,11 +106,17 @@ impl Registered {
     /// The decision that counts at `at` (Unix seconds): the last one about the newest of the documents that count then. The
     /// server decides alike.
     pub(crate) fn counting(&self, documents: &Documents, at: i64) -> Option<&Decided> {
-        documents.required(at).into_iter().find_map(|document| {
-            self.decisions
-                .iter()
-                .find(|decided| decided.acceptance.payload().document_sha256 == *document.digest())
-        })
+        documents
+            .required(at)
+            .into_iter()
+            .find_map(|document| self.about(document.digest()))
+    }
+
+    /// The last decision about the document with this digest.
+    pub(crate) fn about(&self, document: &[u8; 32]) -> Option<&Decided> {
+        self.decisions
+            .iter()
+            .find(|decided| decided.acceptance.payload().document_sha256 == *document)
     }
 
     /// The same, if it is an acceptance.
@@ -131,10 +153,7 @@ impl Workstation {
             .iter()
             .filter_map(|(acceptance, receipt)| enrolled.decided(&keys, acceptance, receipt))
             .collect();
-        Ok((!decisions.is_empty()).then_some(Registered {
-            enrolled,
-            decisions,
-        }))
+        Ok((!decisions.is_empty()).then(|| Registered::of(enrolled, decisions)))
     }
 }
 

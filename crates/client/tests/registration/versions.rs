@@ -11,7 +11,7 @@ use infoblood_agreement::{
 };
 use infoblood_client::{Decision, Evidence, PersonSession, Workstation, relay::Collector, sync};
 use infoblood_server::{
-    service::publication::publish,
+    service::{administration, publication::publish},
     storage::{AuditStorage as _, Database as _, Texts},
 };
 use serde_json::Value;
@@ -297,6 +297,63 @@ async fn the_server_that_knows_more_brings_the_version_with_its_refusal() {
         assert_eq!(code(&session, &workstation, true).await, expected);
         assert_eq!(code(&session, &workstation, false).await, expected);
     }
+}
+
+#[tokio::test]
+async fn a_decision_under_a_wrong_clock_can_be_made_again_under_the_right_one() {
+    let central = Central::start().await;
+    let machine = Machine::new();
+    let (workstation, session) = enrolled(&central, &machine, "back").await;
+    let second = central.publish(Change::Editorial, 0).await;
+    synced(&workstation).await;
+    let decide = async |decision, offset| {
+        machine.clock.0.store(offset, Ordering::SeqCst);
+        let evidence = about(&second);
+        let id = workstation
+            .accept_again(&session, &evidence, decision)
+            .await
+            .unwrap();
+        synced(&workstation).await;
+        machine.clock.0.store(0, Ordering::SeqCst);
+        id
+    };
+    decide(Decision::Declined, 0).await;
+    // Registered later, but by its own time made before: to the server the refusal is the last word, and here too.
+    let early = decide(Decision::Accepted, -3600).await;
+    assert_eq!(
+        code(&session, &workstation, false).await,
+        "agreement-required"
+    );
+    assert_eq!(
+        code(&session, &workstation, true).await,
+        "agreement-required"
+    );
+    set(&central, &machine, 1);
+    let again = decide(Decision::Accepted, 1).await;
+    assert_ne!(
+        again, early,
+        "it is not taken for the one that does not count"
+    );
+    assert_eq!(code(&session, &workstation, true).await, "open");
+    assert_eq!(code(&session, &workstation, false).await, "open");
+    let proofs = workstation.proofs(session.person_id()).await.unwrap();
+    assert_eq!(proofs.len(), 4);
+    assert_eq!(proofs[0].statement_id, again);
+}
+
+#[tokio::test]
+async fn a_revoked_person_signs_nothing_more() {
+    let central = Central::start().await;
+    let machine = Machine::new();
+    let (workstation, session) = enrolled(&central, &machine, "gone").await;
+    administration::revoke_person(&central.context, "gone")
+        .await
+        .unwrap();
+    assert_eq!(code(&session, &workstation, true).await, "person-revoked");
+    let refused = workstation
+        .accept_again(&session, &evidence(), Decision::Declined)
+        .await;
+    assert_eq!(refused.unwrap_err().code(), "person-revoked");
 }
 
 #[tokio::test]
