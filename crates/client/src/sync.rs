@@ -6,6 +6,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use jiff::Timestamp;
+use sqlx::Connection as _;
 
 use crate::{Workstation, error::StoreError};
 
@@ -102,15 +103,33 @@ impl Workstation {
     /// Keeps the reason why an item will never be taken, as another way than a request brought it. A refused enrolment takes everything
     /// under its keys with it. False for an item that does not wait.
     pub(crate) async fn wedge(&self, id: &str, code: &str) -> Result<bool, StoreError> {
-        let is_here: bool = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM outbox WHERE id = ?)")
-            .bind(id)
-            .fetch_one(&mut *self.store().await)
-            .await?;
-        if is_here {
-            let (id, code) = (id.to_owned(), code.to_owned());
-            ask(self, Event::Refused { id, code }).await?;
-        }
-        Ok(is_here)
+        let Ok(_no_round) = self.0.syncing.engine.try_lock() else {
+            self.0.syncing.ask(Event::Refused {
+                id: id.to_owned(),
+                code: code.to_owned(),
+            });
+            return Ok(true);
+        };
+        // The next round's engine finds it, and wedges what hangs together with it.
+        let mut store = self.store().await;
+        let mut transaction = store.begin().await?;
+        let wedged = sqlx::query(
+            "UPDATE outbox SET wedged = 1, attempts = attempts + 1, error = ? WHERE id = ?",
+        )
+        .bind(code)
+        .bind(id)
+        .execute(&mut *transaction)
+        .await?;
+        sqlx::query(
+            "UPDATE identity SET refused = ? WHERE id =
+               (SELECT identity FROM statement WHERE item_id = ? AND kind = 'enrolment' AND receipt IS NULL)",
+        )
+        .bind(code)
+        .bind(id)
+        .execute(&mut *transaction)
+        .await?;
+        transaction.commit().await?;
+        Ok(wedged.rows_affected() > 0)
     }
 }
 

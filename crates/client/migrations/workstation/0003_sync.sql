@@ -2,6 +2,9 @@
 ALTER TABLE outbox ADD COLUMN orphan INTEGER NOT NULL DEFAULT 0;
 UPDATE outbox SET orphan = 1, wedged = 0, error = 'needs-courier' WHERE error = 'store-replaced';
 
+-- All but the sealed bytes: a look at the whole outbox does not read them.
+CREATE INDEX outbox_without_bytes ON outbox (id, kind, created_at, attempts, next_attempt_at, error, wedged, orphan);
+
 -- Receipts that a newer one replaced after the server was restored from a backup. Evidence: never deleted.
 CREATE TABLE superseded_receipt (
     statement_id  TEXT NOT NULL REFERENCES statement (id),

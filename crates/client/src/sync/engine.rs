@@ -285,6 +285,7 @@ impl Engine {
                 self.enrolled = enrolled;
                 self.in_flight.clear();
                 self.stage = Stage::Rest;
+                self.wedge_with_enrolments(&mut effects);
             }
             Event::Added(row) => self.added(row, &mut effects),
             Event::Removed(id) => {
@@ -319,17 +320,30 @@ impl Engine {
         effects
     }
 
-    fn added(&mut self, mut row: Row, effects: &mut Vec<Effect>) {
-        // Under keys whose enrolment was refused nothing can be registered.
-        if row.kind != Kind::Enrolment
-            && let Some(refused) = self.enrolment_of(row.identity)
-            && refused.is_wedged
-        {
-            row.is_wedged = true;
-            row.error.clone_from(&refused.error);
-            effects.push(Effect::Persist(row.clone()));
-        }
+    fn added(&mut self, row: Row, effects: &mut Vec<Effect>) {
         self.items.entry(row.id.clone()).or_insert(row);
+        self.wedge_with_enrolments(effects);
+    }
+
+    /// Under keys whose enrolment was refused nothing can be registered: what was signed after the refusal is wedged as what was
+    /// signed before it.
+    fn wedge_with_enrolments(&mut self, effects: &mut Vec<Effect>) {
+        let refused: BTreeMap<i64, Option<String>> = self
+            .items
+            .values()
+            .filter(|row| row.kind == Kind::Enrolment && row.is_wedged)
+            .filter_map(|row| Some((row.identity?, row.error.clone())))
+            .collect();
+        for row in self.items.values_mut() {
+            let Some(error) = row.identity.and_then(|identity| refused.get(&identity)) else {
+                continue;
+            };
+            if !row.is_wedged {
+                row.is_wedged = true;
+                row.error.clone_from(error);
+                effects.push(Effect::Persist(row.clone()));
+            }
+        }
     }
 
     fn connect(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
@@ -479,13 +493,7 @@ impl Engine {
             let code = code.to_owned();
             effects.push(Effect::Refuse { identity, code });
         }
-        for row in self.items.values_mut() {
-            if row.identity == Some(identity) && !row.is_wedged {
-                row.is_wedged = true;
-                row.error = Some(code.to_owned());
-                effects.push(Effect::Persist(row.clone()));
-            }
-        }
+        self.wedge_with_enrolments(effects);
     }
 
     fn retry_now(&mut self, effects: &mut Vec<Effect>) {

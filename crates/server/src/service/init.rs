@@ -6,7 +6,7 @@ use infoblood_agreement::document::{Change, Document as Text};
 use infoblood_agreement::key_set::{KeyEntry, KeySet, KeyUse};
 use infoblood_agreement::keys::PublicKey;
 use infoblood_agreement::statement::Action;
-use rand_core::Rng as _;
+use rand_core::CryptoRng;
 
 use super::administration::record;
 use crate::clock::Clock;
@@ -66,6 +66,16 @@ pub async fn init(
     issuer: &str,
     clock: Arc<dyn Clock>,
 ) -> Result<Context<SqliteDatabase>, InitError> {
+    init_with(place, issuer, clock, &mut crate::context::rng()?).await
+}
+
+/// [`init`] with other randomness.
+pub async fn init_with(
+    place: &Place,
+    issuer: &str,
+    clock: Arc<dyn Clock>,
+    rng: &mut impl CryptoRng,
+) -> Result<Context<SqliteDatabase>, InitError> {
     let host = issuer
         .strip_prefix("https://")
         .or_else(|| issuer.strip_prefix("http://"));
@@ -79,9 +89,7 @@ pub async fn init(
     if database.read().await?.setting(ISSUER).await?.is_some() {
         return Err(InitError::AlreadyInitialised);
     }
-    let mut rng = crate::context::rng()?;
-    let (keys, authority) =
-        ServerKeys::create(&place.data_dir, &mut rng).map_err(OpenError::Keys)?;
+    let (keys, authority) = ServerKeys::create(&place.data_dir, rng).map_err(OpenError::Keys)?;
     let mut person_salt = vec![0; 32];
     rng.fill_bytes(&mut person_salt);
     let now = clock.now();

@@ -254,6 +254,18 @@ fn a_refused_enrolment_wedges_its_person_alone_and_can_be_retried() {
         world.rows
     );
 
+    // The same for one that another process signed.
+    let mut engine = Engine::new();
+    let mut refused = row(1, Kind::Enrolment, Some(1));
+    (refused.is_wedged, refused.error) = (true, Some("code-used".into()));
+    let rows = vec![refused, row(2, Kind::Acceptance, Some(1))];
+    let enrolled = BTreeSet::new();
+    let effects = engine.handle(Event::Loaded { rows, enrolled }, at(0), &mut rng());
+    assert!(
+        matches!(&effects[..], [Effect::Persist(row)] if row.id == "002" && row.is_wedged),
+        "{effects:?}"
+    );
+
     let effects = world.event(Event::RetryItem("002".into()));
     assert!(effects.contains(&Effect::Readmit(1)));
     world.run(1, &mut |_| Verdict::Acknowledged);
