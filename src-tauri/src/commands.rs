@@ -34,6 +34,10 @@ pub(crate) fn handler() -> impl Fn(Invoke) -> bool + Send + Sync + 'static {
         break_glass,
         show_qr,
         relay_frame,
+        retry_item,
+        accept_again,
+        decline_again,
+        change_passphrase,
         courier_export,
         upload_begin,
         upload_piece,
@@ -252,5 +256,62 @@ async fn show_qr(controller: State<'_, Handle>, person_id: String) -> Answer<vie
 async fn relay_frame(controller: State<'_, Handle>, text: String) -> Answer<view::FramesTaken> {
     controller
         .ask(|reply| Request::RelayFrame { text, reply })
+        .await
+}
+
+#[tauri::command]
+async fn retry_item(controller: State<'_, Handle>, id: String) -> Answer<()> {
+    controller
+        .ask(|reply| Request::RetryItem { id, reply })
+        .await
+}
+
+#[tauri::command]
+async fn accept_again(
+    controller: State<'_, Handle>,
+    evidence: view::Evidence,
+    passphrase: String,
+) -> Answer<()> {
+    let passphrase = SecretString::from(passphrase);
+    controller
+        .ask(|reply| Request::AcceptAgain {
+            evidence,
+            passphrase,
+            reply,
+        })
+        .await
+}
+
+#[tauri::command]
+async fn decline_again(
+    controller: State<'_, Handle>,
+    evidence: view::Evidence,
+    passphrase: String,
+) -> Answer<()> {
+    let passphrase = SecretString::from(passphrase);
+    controller
+        .ask(|reply| Request::DeclineAgain {
+            evidence,
+            passphrase,
+            reply,
+        })
+        .await
+}
+
+#[tauri::command]
+async fn change_passphrase(
+    controller: State<'_, Handle>,
+    person_id: String,
+    old: String,
+    new: String,
+) -> Answer<()> {
+    let (old, new) = (SecretString::from(old), SecretString::from(new));
+    controller
+        .ask(|reply| Request::ChangePassphrase {
+            person_id,
+            old,
+            new,
+            reply,
+        })
         .await
 }

@@ -9,7 +9,7 @@ use std::{
 
 use infoblood_agreement::{document::Document, profile::SiteProfile};
 use infoblood_client::{
-    PersonSession, Workstation, clock::Clock, keyring::Keyring, relay::Collector,
+    Decision, PersonSession, Workstation, clock::Clock, keyring::Keyring, relay::Collector,
 };
 use secrecy::SecretString;
 use tokio::{
@@ -38,10 +38,12 @@ mod screen;
 mod session;
 mod start;
 mod sync;
+mod terms;
 
 use failure::internal;
 use session::OpenCache;
 use sync::Syncer;
+use terms::Known;
 
 /// Messages that may wait while one is handled.
 const QUEUE: usize = 64;
@@ -148,6 +150,26 @@ pub enum Request {
         text: String,
         reply: Reply<FramesTaken>,
     },
+    RetryItem {
+        id: String,
+        reply: Reply<()>,
+    },
+    AcceptAgain {
+        evidence: Evidence,
+        passphrase: SecretString,
+        reply: Reply<()>,
+    },
+    DeclineAgain {
+        evidence: Evidence,
+        passphrase: SecretString,
+        reply: Reply<()>,
+    },
+    ChangePassphrase {
+        person_id: String,
+        old: SecretString,
+        new: SecretString,
+        reply: Reply<()>,
+    },
     CourierExport(Reply<SavedPack>),
     UploadBegin(Reply<()>),
     UploadPiece {
@@ -223,7 +245,8 @@ enum Phase {
     /// A later launch, before the store is open: there is nothing to show yet.
     Starting,
     Blocked(AppError),
-    Agreement,
+    /// Somebody new, or somebody known who has to accept a newer version.
+    Agreement(Option<Known>),
     Identify(Evidence),
     Registering(Box<Registering>),
     Return,
@@ -235,7 +258,7 @@ fn launch_phase(data_dir: &Path) -> Phase {
     if data_dir.join("workstation.db").exists() {
         Phase::Starting
     } else {
-        Phase::Agreement
+        Phase::Agreement(None)
     }
 }
 
@@ -409,6 +432,29 @@ impl Controller {
             Request::RelayFrame { text, reply } => {
                 drop(reply.send(self.relay_frame(&text).await));
             }
+            Request::RetryItem { id, reply } => drop(reply.send(self.retry_item(&id).await)),
+            Request::AcceptAgain {
+                evidence,
+                passphrase,
+                reply,
+            } => {
+                let accepted = Decision::Accepted;
+                drop(reply.send(self.decide_again(accepted, &evidence, passphrase).await));
+            }
+            Request::DeclineAgain {
+                evidence,
+                passphrase,
+                reply,
+            } => {
+                let declined = Decision::Declined;
+                drop(reply.send(self.decide_again(declined, &evidence, passphrase).await));
+            }
+            Request::ChangePassphrase {
+                person_id,
+                old,
+                new,
+                reply,
+            } => drop(reply.send(self.change_passphrase(&person_id, old, new).await)),
             Request::CourierExport(reply) => drop(reply.send(self.courier_export().await)),
             Request::UploadBegin(reply) => drop(reply.send(self.upload_begin().await)),
             Request::UploadPiece { bytes, reply } => {

@@ -61,6 +61,10 @@ seam! {
         pub data_as_of: Option<String>,
         /// Sealed items the server has not acknowledged yet.
         pub waiting: u32,
+        /// How synchronisation stands; null while the store is not open.
+        pub sync: Option<SyncFacts>,
+        /// A version of the terms that is published and not yet in force.
+        pub terms_change: Option<TermsChange>,
         /// While a chosen file is read.
         pub reading: Option<FileProgress>,
         /// True when a WebDriver drives the window.
@@ -76,7 +80,12 @@ seam! {
             can_start_anew: bool,
         },
         /// The agreement's text; `declined` when a refusal is recorded, `has_people` when one may go back to the list.
-        Agreement { declined: bool, has_people: bool },
+        Agreement {
+            declined: bool,
+            has_people: bool,
+            /// Somebody known who has to accept a newer version.
+            person: Option<KnownPerson>,
+        },
         /// Accepted on screen, not yet signed: who are you?
         Identify { document: DocumentFacts, evidence: Evidence },
         Registering { progress: Progress },
@@ -95,8 +104,62 @@ seam! {
     pub struct AgreementView {
         pub facts: DocumentFacts,
         pub units: Vec<Unit>,
+        /// The version that the known person accepted before.
+        pub previous_version: Option<u32>,
+        /// What differs from it; empty for somebody new.
+        pub changes: Vec<Change>,
         /// True once somebody's acceptance stands on this workstation.
         pub accepted: bool,
+    }
+
+    pub struct KnownPerson { pub person_id: String, pub name: String }
+
+    pub struct TermsChange { pub version: u32, pub effective_from: String }
+
+    #[derive(Copy, Eq)]
+    #[serde(rename_all = "lowercase")]
+    pub enum ChangeKind { Changed, Added, Removed }
+
+    /// A unit that differs between two versions of the terms.
+    pub struct Change {
+        pub kind: ChangeKind,
+        /// Its id in the text that is shown; null for a removed one.
+        pub unit: Option<u32>,
+        pub before: Option<BothTexts>,
+        pub after: Option<BothTexts>,
+    }
+
+    pub struct BothTexts { pub kk: Vec<String>, pub ru: Vec<String> }
+
+    pub struct SyncFacts {
+        pub phase: SyncPhase,
+        pub queues: Vec<Queue>,
+        /// When the server last acknowledged something.
+        pub last_success: Option<String>,
+        pub next_attempt_at: Option<String>,
+        pub wedged: Vec<WedgedItem>,
+        /// An error code: what the server did that it must not.
+        pub alarm: Option<String>,
+    }
+
+    #[derive(Copy, Eq)]
+    #[serde(rename_all = "lowercase")]
+    pub enum SyncPhase { Idle, Connecting, Sending, Receiving, Waiting, Wedged }
+
+    #[derive(Copy, Eq)]
+    #[serde(rename_all = "kebab-case")]
+    pub enum QueueKind { Enrolment, Acceptance, DeviceRefusal, AuditEvent }
+
+    pub struct Queue { pub kind: QueueKind, pub waiting: u32, pub wedged: u32 }
+
+    /// An item that waits for a person.
+    pub struct WedgedItem {
+        pub id: String,
+        pub kind: QueueKind,
+        pub created_at: String,
+        pub attempts: u32,
+        /// An error code.
+        pub code: String,
     }
 
     /// A pair of passages, one per language; lines are verbatim, an empty one is a blank line of the text.

@@ -53,7 +53,7 @@ const cases: Case[] = [
   },
   {
     name: 'agreement',
-    screen: { name: 'agreement', declined: true, has_people: true },
+    screen: { name: 'agreement', declined: true, has_people: true, person: null },
     act: async () => {
       await screen.findByTestId('agreement-kk');
       await type('find', 'a');
@@ -61,7 +61,7 @@ const cases: Case[] = [
   },
   {
     name: 'declining',
-    screen: { name: 'agreement', declined: false, has_people: false },
+    screen: { name: 'agreement', declined: false, has_people: false, person: null },
     act: () => click('decline'),
   },
   {

@@ -57,6 +57,8 @@ export function state(screen: State['screen'], more: Partial<State> = {}): State
     idle_lock_minutes: 10,
     data_as_of: null,
     waiting: 0,
+    sync: null,
+    terms_change: null,
     reading: null,
     automation: false,
     ...more,

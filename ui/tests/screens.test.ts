@@ -37,12 +37,14 @@ beforeEach(() => {
       { id: 1, kind: 'title', kk: ['kk title'], ru: ['ru title'] },
       { id: 2, kind: 'point', kk: ['kk one\u00a0'], ru: ['ru lead', '', '• ru item'] },
     ],
+    previous_version: null,
+    changes: [],
     accepted: false,
   }));
 });
 
 describe('agreement', () => {
-  const first = state({ name: 'agreement', declined: false, has_people: false });
+  const first = state({ name: 'agreement', declined: false, has_people: false, person: null });
 
   it('shows each language whole, code point for code point', async () => {
     open(first);

@@ -84,9 +84,14 @@ impl Syncing {
 pub async fn run_once(workstation: &Workstation) -> Result<SyncOutcome, StoreError> {
     let mut engine = workstation.0.syncing.engine.lock().await;
     workstation.watch_clock().await?;
-    Round::new(workstation, &mut engine)?
+    let outcome = Round::new(workstation, &mut engine)?
         .run(Some(Event::Begin))
-        .await
+        .await?;
+    drop(engine);
+    if outcome.is_online == Some(true) {
+        workstation.send_orphans().await?;
+    }
+    Ok(outcome)
 }
 
 /// Makes everything due at once, for a person who asks: also what waits for time, not what was refused for good.

@@ -31,7 +31,10 @@ impl Controller {
             kk: lines(&unit.kk),
             ru: lines(&unit.ru),
         });
+        let (previous_version, changes) = self.changes();
         Ok(AgreementView {
+            previous_version,
+            changes,
             facts: document_facts(&DocumentFacts::of(&self.document)),
             units: units.collect(),
             accepted,
@@ -41,7 +44,7 @@ impl Controller {
     /// Accepted on screen. Nothing is recorded yet: the act is signed together with the person's enrolment.
     pub(super) fn accept(&mut self, evidence: Evidence) -> Result<(), AppError> {
         self.unblocked()?;
-        if !matches!(self.phase, Phase::Agreement | Phase::Identify(_))
+        if !matches!(self.phase, Phase::Agreement(_) | Phase::Identify(_))
             || evidence.end_reached.is_empty()
         {
             return Err(named("agreement-required"));
@@ -53,7 +56,7 @@ impl Controller {
     /// Records a refusal, signed by the device: nobody is identified yet.
     pub(super) async fn decline(&mut self, evidence: &Evidence) -> Result<(), AppError> {
         self.unblocked()?;
-        if !matches!(self.phase, Phase::Agreement | Phase::Identify(_)) {
+        if !matches!(self.phase, Phase::Agreement(_) | Phase::Identify(_)) {
             return Err(internal());
         }
         let workstation = self.workstation()?;
@@ -61,7 +64,7 @@ impl Controller {
             .decline(&for_statement(evidence, &self.document))
             .await
             .map_err(|error| told("decline", error.code(), &error))?;
-        self.phase = Phase::Agreement;
+        self.phase = Phase::Agreement(None);
         self.nudge();
         Ok(())
     }
@@ -70,7 +73,7 @@ impl Controller {
     pub(super) async fn open_agreement(&mut self) -> Result<(), AppError> {
         self.unblocked()?;
         self.end_session().await;
-        self.phase = Phase::Agreement;
+        self.phase = Phase::Agreement(None);
         Ok(())
     }
 
@@ -78,7 +81,7 @@ impl Controller {
         self.unblocked()?;
         self.end_session().await;
         self.phase = if self.people().await?.is_empty() {
-            Phase::Agreement
+            Phase::Agreement(None)
         } else {
             Phase::Return
         };

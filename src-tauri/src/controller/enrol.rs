@@ -53,7 +53,7 @@ pub(super) fn check_passphrase(login: &str, passphrase: &SecretString) -> Passph
 
 impl Registering {
     /// Signed now, with the person's keys still open.
-    fn signed(person_id: String, session: PersonSession) -> Self {
+    pub(super) fn signed(person_id: String, session: PersonSession) -> Self {
         Self {
             session: Some(session),
             ..Self::resumed(person_id)

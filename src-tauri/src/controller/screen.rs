@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use super::{
     Controller, Phase, Registering, Store,
     failure::{internal, named, told},
+    terms::Known,
 };
 use crate::view::{AppError, DocumentFacts, PersonRow, Progress, Screen, Site, State};
 
@@ -45,6 +46,8 @@ impl Controller {
                 _ => None,
             },
             waiting: u32::try_from(waiting).unwrap_or(u32::MAX),
+            sync: self.sync_facts().await?,
+            terms_change: self.terms_change(),
             reading: self.reading(),
             automation: self.config.automation,
         })
@@ -58,17 +61,19 @@ impl Controller {
                 can_start_anew: self.can_start_anew(),
                 error: error.clone(),
             },
-            Phase::Agreement => match &self.store {
+            Phase::Agreement(known) => match &self.store {
                 Store::Open(workstation) => Screen::Agreement {
                     declined: workstation
                         .is_declined()
                         .await
                         .map_err(|error| told("declined", error.code(), &error))?,
                     has_people: !self.people().await?.is_empty(),
+                    person: known.as_ref().map(Known::told),
                 },
                 Store::Opening | Store::Failed => Screen::Agreement {
                     declined: false,
                     has_people: false,
+                    person: None,
                 },
             },
             Phase::Identify(evidence) => Screen::Identify {

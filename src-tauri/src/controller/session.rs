@@ -106,6 +106,16 @@ impl Controller {
             Ok(session) => session,
             Err(error) => return drop(reply.send(Err(error))),
         };
+        match self.must_accept(person_id).await {
+            Ok(None) => {}
+            Ok(Some(known)) => {
+                // The keys close again: reading takes its time.
+                drop(session);
+                self.phase = Phase::Agreement(Some(known));
+                return drop(reply.send(Ok(())));
+            }
+            Err(error) => return drop(reply.send(Err(error))),
+        }
         match self.is_registered(person_id).await {
             Ok(true) => self.unlock(session, Some(reply)),
             Ok(false) => {
@@ -130,23 +140,38 @@ impl Controller {
         if !matches!(self.phase, Phase::Return | Phase::Registering(_)) {
             return Err(internal());
         }
+        self.keys_of(person_id, passphrase).await
+    }
+
+    /// The person's keys, if the passphrase is right.
+    pub(super) async fn keys_of(
+        &self,
+        person_id: &str,
+        passphrase: SecretString,
+    ) -> Result<PersonSession, AppError> {
         self.workstation()?
             .sign_in(person_id, passphrase)
             .await
             .map_err(|error| {
-                let seconds = |wait: Duration| u32::try_from(wait.as_secs()).unwrap_or(u32::MAX);
                 if !matches!(error, SignInError::Wrong { .. } | SignInError::Wait { .. }) {
                     told("sign-in", error.code(), &error);
                 }
-                let retry_after_seconds = error
-                    .retry_after()
-                    .map(seconds)
-                    .filter(|seconds| *seconds > 0);
-                AppError {
-                    retry_after_seconds,
-                    ..named(error.code())
-                }
+                waiting(error.code(), error.retry_after())
             })
+    }
+
+    /// Wraps a person's keys under a new passphrase.
+    pub(super) async fn change_passphrase(
+        &self,
+        person_id: &str,
+        old: SecretString,
+        new: SecretString,
+    ) -> Result<(), AppError> {
+        self.unblocked()?;
+        self.workstation()?
+            .change_passphrase(person_id, old, new)
+            .await
+            .map_err(|error| waiting(error.code(), error.retry_after()))
     }
 
     async fn is_registered(&self, person_id: &str) -> Result<bool, AppError> {
@@ -366,6 +391,16 @@ impl Controller {
                 tracing::error!("the cache is still held by somebody");
             }
         }
+    }
+}
+
+/// An error that says how long to wait.
+fn waiting(code: &str, retry_after: Option<Duration>) -> AppError {
+    AppError {
+        retry_after_seconds: retry_after
+            .map(|wait| u32::try_from(wait.as_secs()).unwrap_or(u32::MAX))
+            .filter(|seconds| *seconds > 0),
+        ..named(code)
     }
 }
 

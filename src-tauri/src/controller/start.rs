@@ -88,7 +88,7 @@ impl Controller {
             return Phase::Return;
         };
         match people.first() {
-            None => Phase::Agreement,
+            None => Phase::Agreement(None),
             Some(first) if people.iter().all(|person| !person.registered) => {
                 Phase::Registering(Box::new(Registering::resumed(first.person_id.clone())))
             }
@@ -119,7 +119,7 @@ impl Controller {
         if !self.can_start_anew() || !matches!(self.store, Store::Failed) {
             return Err(internal());
         }
-        self.phase = Phase::Agreement;
+        self.phase = Phase::Agreement(None);
         self.open_or_begin_anew(true);
         Ok(())
     }

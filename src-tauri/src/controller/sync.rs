@@ -2,10 +2,11 @@
 
 use std::{sync::Arc, time::Duration};
 
+use infoblood_agreement::sealed::Kind;
 use infoblood_client::{
     Workstation,
     clock::Clock,
-    sync::{SyncOutcome, retry_now, run_once},
+    sync::{Phase as SyncState, SyncOutcome, retry_item, retry_now, run_once},
 };
 use jiff::Timestamp;
 use tokio::{
@@ -14,8 +15,8 @@ use tokio::{
     time::timeout,
 };
 
-use super::{Controller, Event, Phase, failure::told};
-use crate::view::{AppError, Connection};
+use super::{Controller, Event, Phase, Store, failure::told};
+use crate::view::{AppError, Connection, Queue, QueueKind, SyncFacts, SyncPhase, WedgedItem};
 
 /// With nothing to send, the server is looked for this often.
 const QUIET: Duration = Duration::from_mins(1);
@@ -93,7 +94,71 @@ fn pause(now: Timestamp, result: &Result<SyncOutcome, AppError>, is_online: bool
     until.map_or(longest, |until| until.clamp(SHORTEST, longest))
 }
 
+fn kind(kind: Kind) -> QueueKind {
+    match kind {
+        Kind::Enrolment => QueueKind::Enrolment,
+        Kind::Acceptance => QueueKind::Acceptance,
+        Kind::DeviceRefusal => QueueKind::DeviceRefusal,
+        Kind::AuditEvent => QueueKind::AuditEvent,
+    }
+}
+
 impl Controller {
+    /// How synchronisation stands; `None` while the store is not open.
+    pub(super) async fn sync_facts(&self) -> Result<Option<SyncFacts>, AppError> {
+        let Store::Open(workstation) = &self.store else {
+            return Ok(None);
+        };
+        let status = workstation
+            .sync_status()
+            .await
+            .map_err(|error| told("sync-status", error.code(), &error))?;
+        let count = |n: u64| u32::try_from(n).unwrap_or(u32::MAX);
+        let text = |at: Option<Timestamp>| at.map(|at| at.to_string());
+        Ok(Some(SyncFacts {
+            phase: match status.phase {
+                SyncState::Idle => SyncPhase::Idle,
+                SyncState::Connecting => SyncPhase::Connecting,
+                SyncState::Sending => SyncPhase::Sending,
+                SyncState::Receiving => SyncPhase::Receiving,
+                SyncState::Waiting => SyncPhase::Waiting,
+                SyncState::Wedged => SyncPhase::Wedged,
+            },
+            queues: status
+                .queues
+                .into_iter()
+                .map(|queue| Queue {
+                    kind: kind(queue.kind),
+                    waiting: count(queue.waiting),
+                    wedged: count(queue.wedged),
+                })
+                .collect(),
+            last_success: text(status.last_success),
+            next_attempt_at: text(status.next_attempt_at),
+            wedged: status
+                .wedged
+                .into_iter()
+                .map(|item| WedgedItem {
+                    id: item.id,
+                    kind: kind(item.kind),
+                    created_at: item.created_at.to_string(),
+                    attempts: item.attempts,
+                    code: item.code,
+                })
+                .collect(),
+            alarm: status.alarm,
+        }))
+    }
+
+    /// A person asks for this item to be sent again, whatever was said of it.
+    pub(super) async fn retry_item(&self, id: &str) -> Result<(), AppError> {
+        retry_item(self.workstation()?, id)
+            .await
+            .map_err(|error| told("retry", error.code(), &error))?;
+        self.nudge();
+        Ok(())
+    }
+
     /// Sends now what is due.
     pub(super) fn nudge(&self) {
         if let Some(syncer) = &self.syncer {

@@ -23,7 +23,8 @@ fn typescript() -> String {
     }
     declare! {
         Lang AppError Site Connection State Screen DocumentFacts AgreementView Unit UnitKind Evidence Progress PersonRow
-        PersonFacts ReceiptFacts CodeCheck PassphraseCheck SavedProof SavedPack FileProgress QrCode
+        PersonFacts ReceiptFacts CodeCheck PassphraseCheck SavedProof KnownPerson TermsChange ChangeKind Change BothTexts
+        SyncFacts SyncPhase QueueKind Queue WedgedItem SavedPack FileProgress QrCode
         FramesTaken Lease Mode FileTaken DonorPage DonorRow DeferralState BloodGroup
         DeferralKind Deferral DonationKind DonationStatus Donation Sex DonorCard
     }
@@ -50,10 +51,11 @@ fn screens_are_told_apart_by_name() {
     let screen = Screen::Agreement {
         declined: true,
         has_people: false,
+        person: None,
     };
     assert_eq!(
         serde_json::to_string(&screen).unwrap(),
-        r#"{"name":"agreement","declined":true,"has_people":false}"#
+        r#"{"name":"agreement","declined":true,"has_people":false,"person":null}"#
     );
     let error = Screen::Blocked {
         can_start_anew: false,
@@ -64,6 +66,6 @@ fn screens_are_told_apart_by_name() {
     };
     assert_eq!(
         serde_json::to_string(&error).unwrap(),
-        r#"{"name":"blocked","error":{"code":"keyring-missing","retry_after_seconds":null}}"#
+        r#"{"name":"blocked","error":{"code":"keyring-missing","retry_after_seconds":null},"can_start_anew":false}"#
     );
 }

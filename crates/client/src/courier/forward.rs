@@ -3,8 +3,13 @@
 use std::path::Path;
 
 use super::{Chunks, MAX_FILE, NewFile, PackError, Progress, Taken, claim_of};
-use crate::Workstation;
+use crate::{Workstation, error::StoreError, settings, workstation::NEEDS_COURIER};
 use infoblood_agreement::courier::{Claim, CourierError};
+
+/// When orphans were sent last, Unix seconds.
+const TRIED: &str = "orphans_tried";
+/// Seconds between two tries.
+const BETWEEN: i64 = 600;
 
 impl Workstation {
     /// Sends another workstation's request to the server and writes its answer to `answer`, unread: it is sealed to that
@@ -37,6 +42,30 @@ impl Workstation {
         // A cut answer is told here, where it can be asked for again.
         let mut chunks = Chunks::open(answer).await?;
         while chunks.next(&Progress::default()).await?.is_some() {}
+        Ok(())
+    }
+
+    /// Sends what only the server can open, once in a while: sealed statements whose store is gone.
+    pub(crate) async fn send_orphans(&self) -> Result<(), StoreError> {
+        let now = self.now().as_second();
+        {
+            let mut store = self.store().await;
+            let waits: bool = sqlx::query_scalar(
+                "SELECT EXISTS (SELECT 1 FROM outbox WHERE orphan = 1 AND error = ?)",
+            )
+            .bind(NEEDS_COURIER)
+            .fetch_one(&mut *store)
+            .await?;
+            let tried = settings::int(&mut store, TRIED).await?;
+            // A clock that went back does not stop it.
+            if !waits || tried.is_some_and(|at| at <= now && now - at < BETWEEN) {
+                return Ok(());
+            }
+            settings::set_int(&mut store, TRIED, now).await?;
+        }
+        if let Err(error) = self.send_pack().await {
+            tracing::info!(code = error.code(), "what has no store was not sent");
+        }
         Ok(())
     }
 

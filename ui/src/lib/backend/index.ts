@@ -48,6 +48,13 @@ export const backend = {
   breakGlass: (reason: string) => invoke<void>('break_glass', { reason }),
   showQr: (personId: string) => invoke<QrCode>('show_qr', { personId }),
   relayFrame: (text: string) => invoke<FramesTaken>('relay_frame', { text }),
+  retryItem: (id: string) => invoke<void>('retry_item', { id }),
+  acceptAgain: (evidence: Evidence, passphrase: string) =>
+    invoke<void>('accept_again', { evidence, passphrase }),
+  declineAgain: (evidence: Evidence, passphrase: string) =>
+    invoke<void>('decline_again', { evidence, passphrase }),
+  changePassphrase: (personId: string, old: string, fresh: string) =>
+    invoke<void>('change_passphrase', { personId, old, new: fresh }),
   courierExport: () => invoke<SavedPack>('courier_export'),
   /** Reads a chosen file, piece by piece: an answer, or another site's file to forward. */
   readFile: async (file: Blob) => {

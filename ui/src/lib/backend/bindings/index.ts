@@ -30,6 +30,14 @@ data_as_of: string | null,
  */
 waiting: number, 
 /**
+ * How synchronisation stands; null while the store is not open.
+ */
+sync: SyncFacts | null, 
+/**
+ * A version of the terms that is published and not yet in force.
+ */
+terms_change: TermsChange | null, 
+/**
  * While a chosen file is read.
  */
 reading: FileProgress | null, 
@@ -42,7 +50,11 @@ export type Screen = { "name": "blocked", error: AppError,
 /**
  * What is here cannot be used any more: it may be set aside and everybody enrols again.
  */
-can_start_anew: boolean, } | { "name": "agreement", declined: boolean, has_people: boolean, } | { "name": "identify", document: DocumentFacts, evidence: Evidence, } | { "name": "registering", progress: Progress, } | { "name": "return", people: Array<PersonRow>, } | { "name": "unlocked", person: PersonFacts, };
+can_start_anew: boolean, } | { "name": "agreement", declined: boolean, has_people: boolean, 
+/**
+ * Somebody known who has to accept a newer version.
+ */
+person: KnownPerson | null, } | { "name": "identify", document: DocumentFacts, evidence: Evidence, } | { "name": "registering", progress: Progress, } | { "name": "return", people: Array<PersonRow>, } | { "name": "unlocked", person: PersonFacts, };
 
 export type DocumentFacts = { version: number, 
 /**
@@ -51,6 +63,14 @@ export type DocumentFacts = { version: number,
 sha256: string, effective_from: string, };
 
 export type AgreementView = { facts: DocumentFacts, units: Array<Unit>, 
+/**
+ * The version that the known person accepted before.
+ */
+previous_version: number | null, 
+/**
+ * What differs from it; empty for somebody new.
+ */
+changes: Array<Change>, 
 /**
  * True once somebody's acceptance stands on this workstation.
  */
@@ -111,6 +131,42 @@ score: number,
 errors: Array<string>, };
 
 export type SavedProof = { path: string, };
+
+export type KnownPerson = { person_id: string, name: string, };
+
+export type TermsChange = { version: number, effective_from: string, };
+
+export type ChangeKind = "changed" | "added" | "removed";
+
+export type Change = { kind: ChangeKind, 
+/**
+ * Its id in the text that is shown; null for a removed one.
+ */
+unit: number | null, before: BothTexts | null, after: BothTexts | null, };
+
+export type BothTexts = { kk: Array<string>, ru: Array<string>, };
+
+export type SyncFacts = { phase: SyncPhase, queues: Array<Queue>, 
+/**
+ * When the server last acknowledged something.
+ */
+last_success: string | null, next_attempt_at: string | null, wedged: Array<WedgedItem>, 
+/**
+ * An error code: what the server did that it must not.
+ */
+alarm: string | null, };
+
+export type SyncPhase = "idle" | "connecting" | "sending" | "receiving" | "waiting" | "wedged";
+
+export type QueueKind = "enrolment" | "acceptance" | "device-refusal" | "audit-event";
+
+export type Queue = { kind: QueueKind, waiting: number, wedged: number, };
+
+export type WedgedItem = { id: string, kind: QueueKind, created_at: string, attempts: number, 
+/**
+ * An error code.
+ */
+code: string, };
 
 export type SavedPack = { path: string, items: number, };
 
