@@ -302,7 +302,8 @@ async fn from_the_first_launch_to_a_donor_card_and_back_without_a_network() {
         app.state().await.screen,
         Screen::Agreement {
             declined: false,
-            has_people: false
+            has_people: false,
+            ..
         }
     ));
     assert_eq!(app.donors("").await.unwrap_err().code, "patient-locked");
