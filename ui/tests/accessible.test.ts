@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { answer, reset, state } from './backend';
 import * as sample from './sample';
 import App from '../src/App.svelte';
-import type { Lang, Screen } from '../src/lib/backend';
+import type { Lang, Screen, State } from '../src/lib/backend';
 
 async function violations() {
   const { violations } = await axe.run(document, {
@@ -24,6 +24,7 @@ beforeEach(() => {
   answer('check_passphrase', () => ({ score: 1, errors: ['passphrase-weak'] }));
   answer('search_donors', () => ({ total: 1, rows: [sample.row], next: null }));
   answer('open_donor', () => sample.card);
+  answer('courier_export', () => ({ path: '/files/out.ibpack', items: 37 }));
   answer('sign_in', () => {
     throw { code: 'passphrase-wait', retry_after_seconds: 8 } as unknown as Error;
   });
@@ -34,6 +35,7 @@ afterEach(() => (document.title = ''));
 interface Case {
   name: string;
   screen: Screen;
+  more?: Partial<State>;
   /** What one does on the screen before it is looked at. */
   act?: () => Promise<unknown>;
 }
@@ -92,12 +94,25 @@ const cases: Case[] = [
     },
   },
   { name: 'proof', screen: sample.unlocked, act: () => click('proof-card') },
+  {
+    name: 'sync',
+    screen: sample.unlocked,
+    more: {
+      sync: { ...sample.sync, alarm: 'server-restored' },
+      reading: { done: 1, total: 4 },
+      terms_change: { version: 2, effective_from: '2026-12-01T00:00:00Z' },
+    },
+    act: async () => {
+      await click('nav-sync');
+      await click('courier-export');
+    },
+  },
 ];
 
 describe.each<Lang>(['kk', 'ru'])('%s', (language) => {
   it.each(cases.map((one) => [one.name, one] as const))('%s', async (_name, one) => {
     const connection = one.name === 'registering' ? 'offline' : 'online';
-    answer('get_state', () => state(one.screen, { language, connection }));
+    answer('get_state', () => state(one.screen, { language, connection, ...one.more }));
     render(App);
     await screen.findByTestId('status-bar');
     await one.act?.();

@@ -1,5 +1,13 @@
 // One of each thing the shell tells of.
-import type { AgreementView, DonorCard, DonorRow, PersonRow, Progress, Screen } from '../src/lib/backend';
+import type {
+  AgreementView,
+  DonorCard,
+  DonorRow,
+  PersonRow,
+  Progress,
+  Screen,
+  SyncFacts,
+} from '../src/lib/backend';
 
 const document = { version: 1, sha256: 'cd'.repeat(32), effective_from: '2026-01-01T00:00:00Z' };
 
@@ -13,6 +21,8 @@ export const agreement: AgreementView = {
   previous_version: null,
   changes: [],
   accepted: false,
+  previous_version: null,
+  changes: [],
 };
 
 export const identify: Screen = {
@@ -133,4 +143,33 @@ export const card: DonorCard = {
   ],
   logged_at: '2026-11-22T04:47:00Z',
   as_of: '2026-11-22T04:41:00Z',
+};
+
+export const sync: SyncFacts = {
+  phase: 'waiting',
+  queues: [
+    { kind: 'enrolment', waiting: 0, wedged: 0 },
+    { kind: 'acceptance', waiting: 0, wedged: 1 },
+    { kind: 'device-refusal', waiting: 0, wedged: 0 },
+    { kind: 'audit-event', waiting: 37, wedged: 1 },
+  ],
+  last_success: '2026-11-22T04:41:00Z',
+  next_attempt_at: '2026-11-22T04:51:00Z',
+  wedged: [
+    {
+      id: 'w-1',
+      kind: 'acceptance',
+      created_at: '2026-11-07T04:00:00Z',
+      attempts: 2,
+      code: 'code-expired',
+    },
+    {
+      id: 'w-2',
+      kind: 'audit-event',
+      created_at: '2026-11-21T11:20:00Z',
+      attempts: 0,
+      code: 'needs-courier',
+    },
+  ],
+  alarm: null,
 };

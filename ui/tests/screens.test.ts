@@ -40,6 +40,8 @@ beforeEach(() => {
     previous_version: null,
     changes: [],
     accepted: false,
+    previous_version: null,
+    changes: [],
   }));
 });
 

@@ -35,7 +35,7 @@ it('shortens the words of the facts and hides none', async () => {
   await vi.waitFor(() => expect(screen.getByTestId('status-bar').dataset['short']).toBe('4'));
   expect(bar).toHaveBeenCalled();
   const text = screen.getByTestId('status-bar').textContent ?? '';
-  for (const words of ['KZ001', 'Нет связи', '02.01 09:41', 'ещё 2 дн.', 'Family G. P.']) {
+  for (const words of ['KZ001', 'Нет связи', '02.01 09:41', 'ещё 3 дн.', 'Family G. P.']) {
     expect(text).toContain(words);
   }
   expect(screen.getByTestId('lock').getAttribute('aria-label')).toBe('Заблокировать');

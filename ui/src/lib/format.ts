@@ -48,3 +48,12 @@ export function daysLeft(at: string): number {
 export function shortId(hex: string): string {
   return `${hex.slice(0, 4)} ${hex.slice(4, 8)} … ${hex.slice(-4)}`;
 }
+
+/** How long `at` lies from `now`, as a key of the words and its number. */
+export function ageOf(at: string, now: number): { key: string; count: number } {
+  const minutes = Math.floor(Math.abs(now - Date.parse(at)) / 60_000);
+  if (minutes < 1) return { key: 'sync.age.now', count: 0 };
+  if (minutes < 60) return { key: 'sync.age.minutes', count: minutes };
+  if (minutes < 48 * 60) return { key: 'sync.age.hours', count: Math.floor(minutes / 60) };
+  return { key: 'sync.age.days', count: Math.floor(minutes / 1440) };
+}

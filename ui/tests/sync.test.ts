@@ -1,0 +1,142 @@
+import { fireEvent, render, screen, waitFor } from '@testing-library/svelte';
+import { beforeEach, describe, expect, it } from 'vitest';
+
+import { answer, asked, emit, reset, state } from './backend';
+import * as sample from './sample';
+import App from '../src/App.svelte';
+import type { State, SyncFacts } from '../src/lib/backend';
+
+const at = (more: Partial<State> = {}) =>
+  state(sample.unlocked, { language: 'ru', sync: sample.sync, ...more });
+const calls = (command: string) => asked.filter((one) => one.command === command);
+const quiet: SyncFacts = {
+  ...sample.sync,
+  phase: 'idle',
+  queues: sample.sync.queues.map((queue) => ({ ...queue, waiting: 0, wedged: 0 })),
+  wedged: [],
+  next_attempt_at: null,
+};
+
+async function open(first: State) {
+  answer('get_state', () => first);
+  answer('search_donors', () => ({ total: 0, rows: [], next: null }));
+  render(App);
+  await fireEvent.click(await screen.findByTestId('nav-sync'));
+  return screen.findByTestId('sync-screen');
+}
+
+const choose = (bytes: number) =>
+  fireEvent.change(screen.getByTestId('courier-import'), {
+    target: { files: [new File([new Uint8Array(bytes)], 'answer.ibpack')] },
+  });
+
+beforeEach(reset);
+
+describe('sync', () => {
+  it('shows the queues, the last success, the next attempt, the age of the data and the lease', async () => {
+    const shown = await open(at({ data_as_of: '2026-11-22T04:41:00Z' }));
+    const rows = screen.getAllByTestId('queue').map((row) => row.textContent);
+    expect(rows).toHaveLength(4);
+    expect(rows[3]).toContain('37');
+    expect(screen.getByTestId('sync-last').textContent).toContain('22.11.2026 09:41');
+    expect(screen.getByTestId('sync-next').textContent).toContain('09:51');
+    expect(screen.getByTestId('sync-lease').textContent).toContain('ещё 30 дн.');
+    expect(shown.textContent).not.toContain('подтверждено');
+    expect(screen.getByTestId('bar-sync').textContent).toContain('Нужно действие: 2');
+  });
+
+  it('says that all is confirmed only when nothing waits, is wedged or under way', async () => {
+    await open(at({ sync: quiet }));
+    const phase = () => screen.getByTestId('sync-phase').textContent;
+    expect(phase()).toContain('Всё отправлено и подтверждено');
+    for (const busy of ['connecting', 'sending', 'receiving'] as const) {
+      emit(at({ sync: { ...quiet, phase: busy } }));
+      await waitFor(() => expect(phase()).not.toContain('подтверждено'));
+    }
+    const queues = quiet.queues.map((queue) => ({ ...queue, waiting: 1 }));
+    emit(at({ sync: { ...quiet, queues } }));
+    await waitFor(() => expect(phase()).toContain('Ждёт отправки'));
+    emit(at({ sync: { ...quiet, last_success: null } }));
+    await waitFor(() => expect(phase()).toContain('Отправлять нечего'));
+  });
+
+  it('offers one button for each wedged item', async () => {
+    await open(at());
+    const items = screen.getAllByTestId('wedged-item');
+    expect(items[0]?.textContent).toContain('Срок кода регистрации истёк');
+    await fireEvent.click(screen.getByTestId('retry-item'));
+    expect(calls('retry_item')[0]?.args).toEqual({ id: 'w-1' });
+    await fireEvent.click(screen.getByTestId('wedged-save'));
+    expect(calls('courier_export')).toHaveLength(1);
+  });
+
+  it('synchronises by the button and by F9, and is reached by its number', async () => {
+    await open(at());
+    await fireEvent.click(screen.getByTestId('sync-retry'));
+    await fireEvent.keyDown(window, { code: 'F9' });
+    expect(calls('sync_now')).toHaveLength(2);
+    await fireEvent.keyDown(window, { code: 'Digit1', altKey: true });
+    await waitFor(() => expect(screen.queryByTestId('sync-screen')).toBeNull());
+    await fireEvent.keyDown(window, { code: 'Digit2', altKey: true });
+    await screen.findByTestId('sync-screen');
+  });
+
+  it('tells of a server that was restored', async () => {
+    await open(at({ sync: { ...quiet, alarm: 'server-restored' } }));
+    expect(screen.getByTestId('sync-alarm').textContent).toContain('восстановлен');
+  });
+});
+
+describe('courier', () => {
+  it('saves the file and says that nothing is confirmed by that', async () => {
+    answer('courier_export', () => ({ path: '/files/out.ibpack', items: 39 }));
+    await open(at());
+    await fireEvent.click(screen.getByTestId('courier-export'));
+    await screen.findByText('/files/out.ibpack');
+    expect(screen.getByTestId('courier-result').textContent).toContain('подтвердит только ответ');
+  });
+
+  it('reads the answer in pieces and says what it brought', async () => {
+    answer('upload_end', () => ({
+      kind: 'answer',
+      receipts: 2,
+      stored: 0,
+      refused: 1,
+      grants: 1,
+      revoked: 0,
+      has_patients: true,
+    }));
+    await open(at());
+    await choose(1024 * 1024 + 1);
+    const result = screen.getByTestId('courier-result');
+    await waitFor(() => expect(result.textContent).toContain('Подтверждено квитанциями: 2'));
+    expect(calls('upload_piece')).toHaveLength(2);
+    expect(result.textContent).toContain('Не принято сервером: 1');
+    expect(result.textContent).toContain('Данные пациентов обновлены.');
+    expect(result.textContent).not.toContain('Отозвано');
+  });
+
+  it('shows where the answer to a forwarded file lies', async () => {
+    answer('upload_end', () => ({ kind: 'forwarded', path: '/files/answer.ibpack' }));
+    await open(at());
+    await choose(1);
+    await screen.findByText('/files/answer.ibpack');
+  });
+
+  it('shows how far a file is read, and stops when asked', async () => {
+    await open(at({ reading: { done: 1, total: 4 } }));
+    expect(screen.getByRole<HTMLProgressElement>('progressbar').value).toBe(25);
+    await fireEvent.click(screen.getByTestId('courier-cancel'));
+    expect(calls('upload_cancel')).toHaveLength(1);
+  });
+
+  it('shows why a file was refused', async () => {
+    answer('upload_end', () => {
+      throw { code: 'courier-other-device', retry_after_seconds: null } as unknown as Error;
+    });
+    await open(at());
+    await choose(1);
+    const error = await screen.findByTestId('error');
+    expect(error.dataset['code']).toBe('courier-other-device');
+  });
+});
