@@ -493,7 +493,7 @@ impl Controller {
             }
             Phase::Unlocked(_) => {
                 self.refresh_if_due();
-                self.reading.is_some()
+                self.reading().is_some()
             }
             _ => self.reading.is_some(),
         }

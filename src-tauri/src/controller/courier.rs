@@ -10,7 +10,7 @@ use infoblood_client::{
 use tokio::{fs::File, io::AsyncWriteExt as _};
 
 use super::{
-    Controller, Event, Reply,
+    Controller, Event, Phase, Reply,
     failure::{internal, named, told, unwritten},
     proof::free_name,
 };
@@ -135,6 +135,9 @@ impl Controller {
         if let Some(reading) = &self.reading {
             reading.progress.cancel();
         }
+        if let Phase::Unlocked(open) = &self.phase {
+            open.applying.cancel();
+        }
         Ok(())
     }
 
@@ -155,8 +158,15 @@ impl Controller {
 
     /// How far the reading is.
     pub(super) fn reading(&self) -> Option<FileProgress> {
-        let (done, total) = self.reading.as_ref()?.progress.bytes();
-        Some(FileProgress { done, total })
+        let applying = match &self.phase {
+            Phase::Unlocked(open) => Some(&open.applying),
+            _ => None,
+        };
+        let reading = self.reading.as_ref().map(|reading| &reading.progress);
+        let (done, total) = reading.or(applying)?.bytes();
+        // Applied to its end, or nothing there to apply.
+        let is_over = reading.is_none() && done >= total;
+        (!is_over).then_some(FileProgress { done, total })
     }
 }
 

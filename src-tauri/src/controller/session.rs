@@ -38,6 +38,8 @@ pub(super) struct OpenCache {
     /// When the data were last brought up to date.
     pub(super) as_of: Option<Timestamp>,
     refreshing: Option<JoinHandle<()>>,
+    /// What a courier brought, while it is applied.
+    pub(super) applying: Arc<CourierProgress>,
     refresh_at: Instant,
     /// Tells the refreshes of one opening from those of another.
     opening: u64,
@@ -255,6 +257,7 @@ impl Controller {
                     person: opened.person,
                     as_of: opened.as_of,
                     refreshing: None,
+                    applying: Arc::default(),
                     refresh_at: Instant::now(),
                     opening,
                 }));
@@ -296,10 +299,12 @@ impl Controller {
             return;
         }
         open.refresh_at = Instant::now() + REFRESH_EVERY;
+        open.applying = Arc::default();
+        let applying = Arc::clone(&open.applying);
         let (cache, opening) = (Arc::clone(&open.cache), open.opening);
         open.refreshing = Some(tokio::spawn(async move {
             // What a courier brought comes first: it may be all there is.
-            if let Err(error) = cache.apply_answer(&CourierProgress::default()).await {
+            if let Err(error) = cache.apply_answer(&applying).await {
                 told("courier-apply", error.code(), &error);
             }
             let result = cache
