@@ -1,6 +1,6 @@
 //! `cargo xtask faults`: crashes, power cuts, full disks and wrong clocks, measured by the `faults` program of `tests/faults`.
 
-use crate::process::{Outcome, cargo, collect, command, step, target};
+use crate::process::{Outcome, cargo, collect, command, forget_own, step, target};
 use crate::setup;
 
 /// What is asked of the `faults` program.
@@ -27,13 +27,13 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     if without_window {
         setup::packages(setup::For::Test)?;
         let programs = ["--bin", "faults", "--bin", "infoblood-server"];
-        let mut build = cargo(&["build", "--workspace"]);
+        let mut build = cargo(&["build", "--workspace", "--test", "world"]);
         step("cargo build", build.args(programs))?;
     } else {
         setup::run(setup::For::Test)?;
         step(
             "cargo build",
-            &mut cargo(&["build", "--workspace", "--bins"]),
+            &mut cargo(&["build", "--workspace", "--bins", "--test", "world"]),
         )?;
     }
     measure(arguments).map(|_| ())
@@ -50,6 +50,8 @@ pub(crate) fn short() -> Outcome<Vec<String>> {
 
 fn measure(arguments: &Arguments) -> Outcome<Vec<String>> {
     let mut faults = command(target().join("debug/faults"), &[]);
+    // It asks cargo for the simulated world.
+    forget_own(&mut faults);
     for (name, value) in [("--long", arguments.long), ("--seed", arguments.seed)] {
         if let Some(value) = value {
             faults.arg(name).arg(value.to_string());

@@ -64,15 +64,19 @@ pub(crate) fn command(program: impl AsRef<OsStr>, arguments: &[&str]) -> Command
 pub(crate) fn cargo(arguments: &[&str]) -> Command {
     let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = command(program, arguments);
+    forget_own(&mut command);
+    command
+}
+
+/// Takes away what cargo set for this package alone: left in place it would change the fingerprints of build scripts that read it.
+pub(crate) fn forget_own(command: &mut Command) {
     for (name, _) in std::env::vars_os() {
-        // Left in place they would change the fingerprints of build scripts that read them.
         if name.to_str().is_some_and(|n| {
             n.starts_with("CARGO_PKG_") || n.starts_with("CARGO_MANIFEST_") || n == "CARGO"
         }) {
             command.env_remove(&name);
         }
     }
-    command
 }
 
 /// Runs a step and says how long it took.

@@ -25,6 +25,7 @@ mod power;
 mod report;
 mod store;
 mod window;
+mod world;
 
 use ledger::Tally;
 
@@ -72,6 +73,8 @@ enum Fault {
     Clock,
     /// All of it with the real window
     Window,
+    /// The simulated world
+    World,
 }
 
 impl Fault {
@@ -83,6 +86,7 @@ impl Fault {
             Self::Full => "full disk of client and server",
             Self::Clock => "wrong clock of client and server",
             Self::Window => "the real window: full, killed, late",
+            Self::World => "simulated world",
         }
     }
 
@@ -94,7 +98,7 @@ impl Fault {
     /// What the machine lacks for it.
     fn missing(self) -> Option<&'static str> {
         match self {
-            Self::Kill => None,
+            Self::Kill | Self::World => None,
             Self::Power | Self::Control | Self::Full => mount::missing(),
             Self::Clock => clock::missing(),
             Self::Window => window::missing(),
@@ -107,6 +111,7 @@ impl Fault {
             Self::Kill | Self::Power | Self::Full | Self::Clock => Duration::from_secs(35),
             Self::Control => Duration::from_secs(3),
             Self::Window => Duration::from_secs(1),
+            Self::World => Duration::from_secs(30),
         }
     }
 
@@ -118,6 +123,7 @@ impl Fault {
             Self::Full => full::once(folder, seed).await,
             Self::Clock => clock::once(folder, seed).await,
             Self::Window => window::once(seed).await,
+            Self::World => world::once(seed).await,
         }
     }
 }

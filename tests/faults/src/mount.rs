@@ -28,11 +28,10 @@ impl Mount {
             .open(&image)?
             .set_len(mebibytes << 20)?;
         quietly(Command::new("mkfs.ext4").args(["-q", "-F"]).arg(&image))?;
-        let image = image.keep()?;
         mount_image(&image, at)?;
         Ok(Self {
             at: at.to_owned(),
-            image: Some(image),
+            image: Some(image.keep()?),
         })
     }
 
@@ -60,11 +59,11 @@ impl Mount {
     /// The machine starts again with what was on the device.
     pub(crate) fn restore(&mut self, cut: Cut) -> Result {
         unmount(&self.at)?;
-        let image = cut.0.keep()?;
-        if let Some(old) = self.image.replace(image.clone()) {
+        mount_image(&cut.0, &self.at)?;
+        if let Some(old) = self.image.replace(cut.0.keep()?) {
             fs::remove_file(old)?;
         }
-        mount_image(&image, &self.at)
+        Ok(())
     }
 }
 
