@@ -120,6 +120,11 @@ impl Phone {
         Ok(self.client.execute(script, Vec::new()).await?)
     }
 
+    /// Runs JavaScript that calls its last argument with the result, once it is there.
+    pub async fn script_later(&self, script: &str) -> Result<Value> {
+        Ok(self.client.execute_async(script, Vec::new()).await?)
+    }
+
     /// The real pixels of the screen, as PNG.
     pub async fn pixels(&self) -> Result<Vec<u8>> {
         Ok(self.client.screenshot().await?)

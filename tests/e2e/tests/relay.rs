@@ -178,6 +178,23 @@ async fn code_on_screen(phone: &Phone) -> Result<String> {
     Ok(code.as_str().unwrap_or_default().to_owned())
 }
 
+/// No fault that axe-core finds by the rules of WCAG 2.2 AA.
+async fn accessible(phone: &Phone) -> Result {
+    let axe =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../ui/node_modules/axe-core/axe.min.js");
+    phone.script(&std::fs::read_to_string(axe)?).await?;
+    let tags = "['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa']";
+    let faults = phone
+        .script_later(&format!(
+            "const done = arguments[arguments.length - 1];
+             axe.run(document, {{ runOnly: {tags} }}).then((found) => done(found.violations.map(
+               (one) => one.id + ': ' + one.nodes.map((node) => node.html).join(' '))), (error) => done([String(error)]))"
+        ))
+        .await?;
+    assert_eq!(faults, serde_json::json!([]));
+    Ok(())
+}
+
 fn mentions(folder: &Path, text: &str) -> Result<bool> {
     let log = std::fs::read_to_string(folder.join("server/server.log"))?;
     Ok(log.contains(text))
@@ -202,6 +219,7 @@ async fn pixels_of_the_real_page_unlock_a_workstation() -> Result {
     phone.open(&read).await?;
     phone.wait("#done").await?;
     site.keep("answer.png", &phone.pixels().await?)?;
+    accessible(&phone).await?;
     // The code and its buttons are on the screen without scrolling.
     let bottom =
         "return document.getElementById('controls').getBoundingClientRect().bottom <= innerHeight";
@@ -279,6 +297,7 @@ async fn what_goes_wrong_is_said_in_both_languages() -> Result {
                 .await?
         );
     }
+    accessible(&phone).await?;
     site.keep("nothing.png", &phone.pixels().await?)?;
     phone.open(&format!("{page}#gkllbn*")).await?;
     assert_eq!(code_on_screen(&phone).await?, "relay-malformed");

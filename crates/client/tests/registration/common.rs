@@ -18,6 +18,7 @@ use axum::{
 };
 use infoblood_agreement::{
     grant::Role,
+    keys::SigningKey,
     profile::{DeviceApproval, SiteProfile},
     vault::WorkstationKeys,
 };
@@ -174,6 +175,14 @@ impl Central {
         load::seed(&self.context, donors, 7, Some(SITE))
             .await
             .unwrap();
+    }
+
+    /// The key that signs key sets, kept apart after `init` and read here as its keeper would.
+    pub(crate) fn authority(&self) -> SigningKey {
+        let text = std::fs::read_to_string(self.dir.path().join("keys/authority")).unwrap();
+        let mut seed = [0; 32];
+        hex::decode_to_slice(text.trim(), &mut seed).unwrap();
+        SigningKey::from_bytes(&seed)
     }
 
     /// A second entrance with TLS and a certificate that nobody else knows: the profile that leads there, and the server.

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use infoblood_agreement::key_set::{KeyEntry, KeySet, KeyUse};
+use infoblood_agreement::keys::{PublicKey, SigningKey};
 use infoblood_agreement::profile::DeviceApproval;
 use infoblood_agreement::relay::{Answer, frames};
 use infoblood_client::{
@@ -270,6 +272,51 @@ async fn changed_answers_change_nothing() {
     let honest = changed(&answer, |answer| answer.key_set = Some(key_set.clone()));
     workstation.accept_relay(&honest).await.unwrap();
     session.unlock(&workstation, false).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_newer_key_set_comes_with_the_answer_or_not_at_all() {
+    let central = cut_off(DeviceApproval::Auto).await;
+    let code = central.person("aidana").await;
+    let machine = Machine::new();
+    let (workstation, session) = signed(&central, &machine, "aidana", &code).await;
+    let answer = ask(&central, &workstation, &session).await;
+    let known = &central.context.key_set;
+    let signed_by = |authority: &SigningKey, entries: &[KeyEntry]| {
+        let set = KeySet::issue(known.issuer(), 2, entries, central.context.now(), authority);
+        let set = set.unwrap().as_bytes().to_vec();
+        changed(&answer, |answer| answer.key_set = Some(set.clone()))
+    };
+    let stranger = SigningKey::from_bytes(&[7; 32]);
+    let forged = signed_by(&stranger, known.entries());
+    refused(&machine, &workstation, &forged, "profile-wrong-authority").await;
+    // Genuine, but the receipts are by a key that it does not name.
+    let mut others = known.entries().to_vec();
+    for entry in &mut others {
+        if entry.key_use == KeyUse::Log {
+            entry.key = *PublicKey::of(&stranger).as_bytes();
+        }
+    }
+    let other = signed_by(&central.authority(), &others);
+    refused(&machine, &workstation, &other, "relay-mismatch").await;
+
+    let newer = signed_by(&central.authority(), known.entries());
+    workstation.accept_relay(&newer).await.unwrap();
+    session
+        .unlock(&workstation, false)
+        .await
+        .unwrap()
+        .lock()
+        .await
+        .unwrap();
+    drop((session, workstation));
+    // Fails unless the key set is stored: a value may not be null.
+    machine
+        .by_hand(
+            "INSERT INTO setting (name, value) SELECT 'test',
+             (SELECT value FROM setting WHERE name = 'key_set')",
+        )
+        .await;
 }
 
 #[tokio::test]
