@@ -32,6 +32,8 @@ pub struct Person {
     pub role: Option<String>,
     /// Whether the decision's receipt was verified; of a newer one that waits in its place, not yet.
     pub is_registered: bool,
+    /// Whether the server took the right back, of the person or of the workstation: the keys are destroyed, and signing in says which.
+    pub is_revoked: bool,
     /// Whether nothing that was accepted counts any more: the person reads the current document and accepts it with
     /// [`Workstation::accept_again`].
     pub must_accept: bool,
@@ -98,11 +100,12 @@ pub(crate) struct Identity {
 }
 
 impl Workstation {
-    /// Everybody who can sign in here, by login.
+    /// Everybody who is enrolled here, by login; last those whose right was taken back.
     pub async fn people(&self) -> Result<Vec<Person>, DatabaseError> {
         let mut store = self.store().await;
         let ids: Vec<String> = sqlx::query_scalar(
-            "SELECT DISTINCT person_id FROM identity WHERE wrapped IS NOT NULL ORDER BY login",
+            "SELECT person_id FROM identity WHERE wrapped IS NOT NULL OR refused IN ('person-revoked', 'device-revoked')
+             GROUP BY person_id ORDER BY max(wrapped IS NOT NULL) DESC, login",
         )
         .fetch_all(&mut *store)
         .await?;
@@ -132,7 +135,11 @@ impl Workstation {
             let at = |seconds: i64| Timestamp::from_second(seconds).ok();
             people.push(Person {
                 is_registered: registered.is_some() && !waits,
-                must_accept: registered.is_some() && !counts && !waits,
+                must_accept: registered.is_some()
+                    && !counts
+                    && !waits
+                    && identity.wrapped.is_some(),
+                is_revoked: identity.wrapped.is_none(),
                 accepted_version: registered.as_ref().and_then(newest_accepted),
                 offline_until: terms.as_ref().and_then(|terms| at(terms.offline_until)),
                 read_only_until: terms.as_ref().and_then(|terms| at(terms.read_only_until)),

@@ -133,6 +133,13 @@ impl Workstation {
         Ok(jump)
     }
 
+    /// [`Workstation::watch_clock`] where something else must go on, whatever comes of it.
+    pub(crate) async fn glance_at_clock(&self) {
+        if let Err(error) = self.watch_clock().await {
+            tracing::warn!(code = error.code(), "the clock was not looked at");
+        }
+    }
+
     /// Until when the local clock is behind what the server signed; `None` when it is not. Patient data stay closed so long.
     pub fn clock_behind_until(&self) -> Option<Timestamp> {
         let floor = self.time_floor();

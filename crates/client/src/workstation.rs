@@ -220,9 +220,7 @@ impl Workstation {
             // What opens anything is gone already.
             tracing::error!(code = error.code(), "a wipe did not come to its end");
         }
-        if let Err(error) = workstation.watch_clock().await {
-            tracing::warn!(code = error.code(), "the clock was not looked at");
-        }
+        workstation.glance_at_clock().await;
         Ok(workstation)
     }
 
@@ -293,9 +291,7 @@ impl Workstation {
 
     /// Raises the time floor, and sets the soft mark: a jump is recorded once, and what comes after it is measured from here.
     pub(crate) async fn accept_time(&self, signed: &SignedTime) -> Result<(), DatabaseError> {
-        if let Err(error) = self.watch_clock().await {
-            tracing::warn!(code = error.code(), "the clock was not looked at");
-        }
+        self.glance_at_clock().await;
         if signed.time() <= self.time_floor() {
             return Ok(());
         }

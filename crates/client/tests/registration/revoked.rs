@@ -58,8 +58,11 @@ async fn a_revoked_persons_keys_are_gone_and_colleagues_work_on() {
     opens(&second, &workstation, true).await;
     opens(&second, &workstation, false).await;
     let people = workstation.people().await.unwrap();
-    assert_eq!(people.len(), 1);
-    assert_eq!(people[0].login, "second");
+    let listed: Vec<_> = people
+        .iter()
+        .map(|person| (person.login.as_str(), person.is_revoked))
+        .collect();
+    assert_eq!(listed, [("second", false), ("first", true)]);
     // The evidence stays.
     let proof = workstation.proof(first.person_id()).await.unwrap();
     assert!(proof.is_some());
@@ -170,6 +173,8 @@ async fn a_wiped_device_opens_nothing_with_whatever_copies_and_sends_what_waits(
         let refused = sign_in(&workstation, session.person_id()).await;
         assert_eq!(refused.unwrap_err(), "device-revoked");
     }
+    let people = workstation.people().await.unwrap();
+    assert!(people.len() == 2 && people.iter().all(|person| person.is_revoked));
     let code = central.another_code("first").await;
     let enrolled = workstation.enrol(request("first", &code)).await;
     assert_eq!(enrolled.unwrap_err().code(), "device-revoked");
