@@ -9,14 +9,16 @@ use super::{
 use crate::view::{AppError, FramesTaken, QrCode};
 
 impl Controller {
-    /// The QR code that asks the server, through a phone, to register this person.
-    pub(super) async fn show_qr(&self, person_id: &str) -> Result<QrCode, AppError> {
+    /// The QR code that asks the server, through a phone, to register this person. Frames of an answer to an earlier question are
+    /// forgotten: a half-read one would refuse those of the next for ever.
+    pub(super) async fn show_qr(&mut self, person_id: &str) -> Result<QrCode, AppError> {
         let url = self
             .workstation()?
             .relay_url(person_id)
             .await
             .map_err(|error| told("relay", error.code(), &error))?
             .ok_or_else(|| named("relay-nothing"))?;
+        self.frames = <_>::default();
         let svg = picture(&url).ok_or_else(internal)?;
         Ok(QrCode { svg, url })
     }
