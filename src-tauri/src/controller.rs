@@ -40,7 +40,7 @@ mod start;
 mod sync;
 mod terms;
 
-use failure::internal;
+use failure::{internal, named};
 use session::OpenCache;
 use sync::Syncer;
 use terms::Known;
@@ -245,6 +245,8 @@ enum Phase {
     /// A later launch, before the store is open: there is nothing to show yet.
     Starting,
     Blocked(AppError),
+    /// The server took this workstation's right back; what is sealed is still sent.
+    Revoked,
     /// Somebody new, or somebody known who has to accept a newer version.
     Agreement(Option<Known>),
     Identify(Evidence),
@@ -422,7 +424,7 @@ impl Controller {
                 reply,
             } => drop(reply.send(self.search(&query, after).await)),
             Request::OpenDonor { id, reply } => drop(reply.send(self.open_donor(&id).await)),
-            Request::StartAnew(reply) => drop(reply.send(self.start_anew())),
+            Request::StartAnew(reply) => drop(reply.send(self.start_anew().await)),
             Request::BreakGlass { reason, reply } => {
                 drop(reply.send(self.break_glass(&reason).await));
             }
@@ -523,6 +525,7 @@ impl Controller {
     fn unblocked(&self) -> Result<(), AppError> {
         match &self.phase {
             Phase::Blocked(error) => Err(error.clone()),
+            Phase::Revoked => Err(named("device-revoked")),
             _ => Ok(()),
         }
     }

@@ -207,6 +207,8 @@ seam! {
         pub login: String,
         pub name: Option<String>,
         pub registered: bool,
+        /// The server took this person's right back; the keys are gone.
+        pub revoked: bool,
         pub offline_until: Option<String>,
         pub last_sign_in: Option<String>,
     }

@@ -21,8 +21,6 @@ export const agreement: AgreementView = {
   previous_version: null,
   changes: [],
   accepted: false,
-  previous_version: null,
-  changes: [],
 };
 
 export const identify: Screen = {
@@ -53,6 +51,7 @@ export const people: PersonRow[] = [
     login: 'a.test',
     name: 'A. Test',
     registered: true,
+    revoked: false,
     offline_until: '2099-01-01T00:00:00Z',
     last_sign_in: '2026-11-22T04:00:00Z',
   },
@@ -61,6 +60,7 @@ export const people: PersonRow[] = [
     login: 'b.test',
     name: null,
     registered: false,
+    revoked: false,
     offline_until: null,
     last_sign_in: null,
   },

@@ -40,8 +40,6 @@ beforeEach(() => {
     previous_version: null,
     changes: [],
     accepted: false,
-    previous_version: null,
-    changes: [],
   }));
 });
 
@@ -143,6 +141,7 @@ describe('return', () => {
       login: 'a.test',
       name: 'A. Test',
       registered: true,
+      revoked: false,
       offline_until: person.offline_until,
       last_sign_in: null,
     };

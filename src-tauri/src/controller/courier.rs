@@ -153,6 +153,7 @@ impl Controller {
         let _ = done.reply.send(done.result);
         self.refresh();
         self.nudge();
+        self.heed_revocation().await;
         self.unlock_if_registered().await;
     }
 

@@ -61,6 +61,10 @@ impl Controller {
                 can_start_anew: self.can_start_anew(),
                 error: error.clone(),
             },
+            Phase::Revoked => Screen::Blocked {
+                can_start_anew: true,
+                error: named("device-revoked"),
+            },
             Phase::Agreement(known) => match &self.store {
                 Store::Open(workstation) => Screen::Agreement {
                     declined: workstation
@@ -117,6 +121,7 @@ impl Controller {
                 login: person.login,
                 name: person.name,
                 registered: person.is_registered,
+                revoked: person.is_revoked,
                 offline_until: person.offline_until.map(|time| time.to_string()),
                 last_sign_in: person.last_sign_in.map(|time| time.to_string()),
             })

@@ -70,6 +70,7 @@ impl Controller {
                 if !matches!(self.phase, Phase::Identify(_)) {
                     self.phase = self.first_phase().await;
                 }
+                self.heed_revocation().await;
             }
             Err(error) => {
                 self.store = Store::Failed;
@@ -111,17 +112,47 @@ impl Controller {
 
     /// Whether what blocks the workstation can be set aside.
     pub(super) fn can_start_anew(&self) -> bool {
-        matches!(&self.phase, Phase::Blocked(error) if ANEW.contains(&error.code.as_str()))
+        match &self.phase {
+            Phase::Blocked(error) => ANEW.contains(&error.code.as_str()),
+            Phase::Revoked => true,
+            _ => false,
+        }
     }
 
     /// Sets aside what cannot be used any more; everybody enrols again.
-    pub(super) fn start_anew(&mut self) -> Result<(), AppError> {
-        if !self.can_start_anew() || !matches!(self.store, Store::Failed) {
+    pub(super) async fn start_anew(&mut self) -> Result<(), AppError> {
+        if !self.can_start_anew() {
             return Err(internal());
+        }
+        self.tasks.shutdown().await;
+        if let Some(syncer) = self.syncer.take() {
+            syncer.stop().await;
+        }
+        if let Store::Open(workstation) = std::mem::replace(&mut self.store, Store::Failed) {
+            workstation
+                .close()
+                .await
+                .map_err(|error| told("close", error.code(), &error))?;
         }
         self.phase = Phase::Agreement(None);
         self.open_or_begin_anew(true);
         Ok(())
+    }
+
+    /// Closes everything once the server took this workstation's right back.
+    pub(super) async fn heed_revocation(&mut self) {
+        let Store::Open(workstation) = &self.store else {
+            return;
+        };
+        match workstation.is_revoked().await {
+            Ok(true) if !matches!(self.phase, Phase::Revoked) => {
+                self.end_session().await;
+                self.phase = Phase::Revoked;
+                self.shell.forget_page();
+            }
+            Ok(_) => {}
+            Err(error) => drop(told("revocation", error.code(), &error)),
+        }
     }
 
     /// Tries again after trouble.

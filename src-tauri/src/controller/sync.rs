@@ -194,6 +194,7 @@ impl Controller {
         if was_offline && outcome.is_online {
             self.refresh();
         }
+        self.heed_revocation().await;
         self.unlock_if_registered().await;
     }
 }

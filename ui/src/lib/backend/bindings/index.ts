@@ -96,7 +96,11 @@ statement_id: string, signed_at: string, document: DocumentFacts,
  */
 needs_passphrase: boolean, };
 
-export type PersonRow = { person_id: string, login: string, name: string | null, registered: boolean, offline_until: string | null, last_sign_in: string | null, };
+export type PersonRow = { person_id: string, login: string, name: string | null, registered: boolean, 
+/**
+ * The server took this person's right back; the keys are gone.
+ */
+revoked: boolean, offline_until: string | null, last_sign_in: string | null, };
 
 export type PersonFacts = { person_id: string, login: string, name: string, role: string, offline_until: string, read_only_until: string, lease: Lease, 
 /**
