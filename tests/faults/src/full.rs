@@ -36,12 +36,13 @@ pub(crate) async fn once(folder: &Path, seed: u64) -> Result<Tally> {
     let mut machine = centre.machine(4)?;
     machine.data = folder.join("room/data");
     let mut world = World {
-        client: Some(machine.start(chance.below(u64::MAX), &[])?),
+        client: None,
         centre,
         machine,
         folder,
         refusals: 0,
     };
+    world.start_client(&mut chance).await?;
     for filling in 0..FILLINGS {
         tokio::time::sleep(chance.millis(30, 700)).await;
         if filling % 2 == 0 {
@@ -100,8 +101,18 @@ impl World<'_> {
         tokio::time::sleep(chance.millis(100, 900)).await;
         drop(filler);
         if self.client.is_none() {
-            self.client = Some(self.machine.start(chance.below(u64::MAX), &[])?);
+            self.start_client(chance).await?;
         }
+        Ok(())
+    }
+
+    /// There is room: it opens.
+    async fn start_client(&mut self, chance: &mut Chance) -> Result {
+        let mut client = self.machine.start(chance.below(u64::MAX), &[])?;
+        if !client.opens(ANSWER).await? {
+            return Err(format!("with room the client does not open: {:?}", client.end()).into());
+        }
+        self.client = Some(client);
         Ok(())
     }
 
