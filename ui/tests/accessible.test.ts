@@ -24,6 +24,7 @@ beforeEach(() => {
   answer('check_passphrase', () => ({ score: 1, errors: ['passphrase-weak'] }));
   answer('search_donors', () => ({ total: 1, rows: [sample.row], next: null }));
   answer('open_donor', () => sample.card);
+  answer('show_qr', () => ({ svg: '<svg/>', url: 'https://server/relay#x' }));
   answer('courier_export', () => ({ path: '/files/out.ibpack', items: 37 }));
   answer('sign_in', () => {
     throw { code: 'passphrase-wait', retry_after_seconds: 8 } as unknown as Error;
@@ -75,7 +76,11 @@ const cases: Case[] = [
       await screen.findByTestId('sign');
     },
   },
-  { name: 'registering', screen: { name: 'registering', progress: sample.progress } },
+  {
+    name: 'registering',
+    screen: { name: 'registering', progress: sample.progress },
+    act: () => click('show-qr'),
+  },
   {
     name: 'return',
     screen: { name: 'return', people: sample.people },
@@ -92,6 +97,23 @@ const cases: Case[] = [
       await click('donor-row');
       await screen.findByTestId('donor-card');
     },
+  },
+  {
+    name: 'break-glass',
+    screen: sample.readOnly,
+    act: () => click('break-glass'),
+  },
+  {
+    name: 'idle',
+    screen: sample.unlocked,
+    more: { idle_lock_minutes: 0.001 },
+    act: () => screen.findByTestId('idle-warning'),
+  },
+  {
+    name: 'return with the ways',
+    screen: { name: 'return', people: sample.people },
+    more: { sync: sample.sync, terms_change: { version: 2, effective_from: '2026-12-01T00:00:00Z' } },
+    act: () => click('return-sync'),
   },
   { name: 'proof', screen: sample.unlocked, act: () => click('proof-card') },
   {

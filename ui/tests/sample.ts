@@ -66,7 +66,7 @@ export const people: PersonRow[] = [
   },
 ];
 
-export const unlocked: Screen = {
+export const unlocked: Extract<Screen, { name: 'unlocked' }> = {
   name: 'unlocked',
   person: {
     person_id: 'aa',
@@ -85,6 +85,19 @@ export const unlocked: Screen = {
       tree_size: 4,
       leaf_index: 3,
     },
+  },
+};
+
+export const readOnly: Screen = {
+  name: 'unlocked',
+  person: {
+    ...unlocked.person,
+    offline_until: '2026-11-20T04:00:00Z',
+    read_only_until: '2026-11-27T04:00:00Z',
+    lease: 'read-only',
+    lease_days_left: 5,
+    mode: 'read-only',
+    may_break_glass: true,
   },
 };
 
