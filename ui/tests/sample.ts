@@ -18,8 +18,6 @@ export const agreement: AgreementView = {
     { id: 2, kind: 'article', kk: ['kk article'], ru: ['ru article'] },
     { id: 3, kind: 'point', kk: ['kk one'], ru: ['ru lead', '', '• ru item'] },
   ],
-  previous_version: null,
-  changes: [],
   accepted: false,
 };
 

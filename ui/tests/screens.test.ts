@@ -37,8 +37,6 @@ beforeEach(() => {
       { id: 1, kind: 'title', kk: ['kk title'], ru: ['ru title'] },
       { id: 2, kind: 'point', kk: ['kk one\u00a0'], ru: ['ru lead', '', '• ru item'] },
     ],
-    previous_version: null,
-    changes: [],
     accepted: false,
   }));
 });
