@@ -115,6 +115,25 @@ const cases: Case[] = [
     more: { sync: sample.sync, terms_change: { version: 2, effective_from: '2026-12-01T00:00:00Z' } },
     act: () => click('return-sync'),
   },
+  {
+    name: 'forgotten passphrase',
+    screen: { name: 'return', people: sample.people },
+    act: () => click('forgot'),
+  },
+  {
+    name: 'change of the passphrase',
+    screen: { name: 'return', people: sample.people },
+    act: () => click('change-passphrase'),
+  },
+  {
+    name: 'beginning anew',
+    screen: {
+      name: 'blocked',
+      error: { code: 'keyring-lost', retry_after_seconds: null },
+      can_start_anew: true,
+    },
+    act: () => click('start-anew'),
+  },
   { name: 'proof', screen: sample.unlocked, act: () => click('proof-card') },
   {
     name: 'sync',

@@ -19,6 +19,8 @@ export const agreement: AgreementView = {
     { id: 3, kind: 'point', kk: ['kk one'], ru: ['ru lead', '', '• ru item'] },
   ],
   accepted: false,
+  previous_version: null,
+  changes: [],
 };
 
 export const identify: Screen = {

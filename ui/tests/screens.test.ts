@@ -38,6 +38,8 @@ beforeEach(() => {
       { id: 2, kind: 'point', kk: ['kk one\u00a0'], ru: ['ru lead', '', '• ru item'] },
     ],
     accepted: false,
+    previous_version: null,
+    changes: [],
   }));
 });
 
