@@ -134,6 +134,11 @@ const cases: Case[] = [
     },
     act: () => click('start-anew'),
   },
+  {
+    name: 'new terms',
+    screen: sample.renewing,
+    act: () => screen.findByTestId('changes'),
+  },
   { name: 'proof', screen: sample.unlocked, act: () => click('proof-card') },
   {
     name: 'sync',
@@ -153,6 +158,7 @@ const cases: Case[] = [
 describe.each<Lang>(['kk', 'ru'])('%s', (language) => {
   it.each(cases.map((one) => [one.name, one] as const))('%s', async (_name, one) => {
     const connection = one.name === 'registering' ? 'offline' : 'online';
+    if (one.name === 'new terms') answer('get_agreement', () => sample.renewed);
     answer('get_state', () => state(one.screen, { language, connection, ...one.more }));
     render(App);
     await screen.findByTestId('status-bar');

@@ -186,3 +186,26 @@ export const sync: SyncFacts = {
   ],
   alarm: null,
 };
+
+export const renewed: AgreementView = {
+  ...agreement,
+  facts: { ...document, version: 2 },
+  previous_version: 1,
+  changes: [
+    {
+      kind: 'changed',
+      unit: 3,
+      before: { kk: ['kk old'], ru: ['ru old'] },
+      after: { kk: ['kk one'], ru: ['ru lead', '', '• ru item'] },
+    },
+    { kind: 'added', unit: 4, before: null, after: { kk: ['kk new'], ru: ['ru new'] } },
+    { kind: 'removed', unit: null, before: { kk: ['kk gone'], ru: ['ru gone'] }, after: null },
+  ],
+};
+
+export const renewing: Screen = {
+  name: 'agreement',
+  declined: false,
+  has_people: true,
+  person: { person_id: 'aa', name: 'A. Test' },
+};
