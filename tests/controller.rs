@@ -580,7 +580,17 @@ async fn an_idle_workstation_locks_itself() {
         matches!(state.screen, Screen::Unlocked { .. })
     })
     .await;
-    app.shown("locked", is_return).await;
+    // What the page looks for by itself when data change is nobody's act.
+    let asked = async {
+        loop {
+            let _ = app.donors("").await;
+            tokio::time::sleep(Duration::from_millis(300)).await;
+        }
+    };
+    tokio::select! {
+        () = asked => {}
+        _ = app.shown("locked", is_return) => {}
+    }
     assert_eq!(app.shell.pages_dropped.load(Ordering::SeqCst), 1);
     assert_eq!(app.donors("").await.unwrap_err().code, "patient-locked");
     app.close().await;

@@ -377,7 +377,12 @@ impl Controller {
             self.waiting_for_store.push(request);
             return;
         }
-        if !matches!(request, Request::GetState(_)) {
+        // What the page asks by itself, when data change or a file is read, is nobody's act.
+        let by_itself = matches!(
+            request,
+            Request::GetState(_) | Request::SearchDonors { .. } | Request::UploadPiece { .. }
+        );
+        if !by_itself {
             self.last_touch = Instant::now();
         }
         match request {
