@@ -265,7 +265,7 @@ async fn the_status_says_done_only_when_the_proof_is_kept() {
 }
 
 #[tokio::test]
-async fn what_a_lost_store_left_waits_for_a_courier() {
+async fn what_a_lost_store_left_goes_as_one_pack() {
     let mut central = Central::start().await;
     let code = central.person("lost").await;
     let machine = Machine::new();
@@ -282,14 +282,21 @@ async fn what_a_lost_store_left_waits_for_a_courier() {
     *machine.keyring.0.lock().unwrap() = None;
     let workstation = machine.open(&central.profile).await;
     let before = central.tree_size().await;
+    central.unplug().await;
     let outcome = sync::run_once(&workstation).await.unwrap();
     assert_eq!((outcome.sent, outcome.waiting), (0, 2));
-    assert_eq!(outcome.next_attempt_at, None);
-    assert_eq!(central.tree_size().await, before);
     let left = status(&workstation).await;
     assert_eq!(left.phase, Phase::Wedged);
     assert!(left.wedged.iter().all(|item| item.code == "needs-courier"));
     assert_eq!((left.wedged.len(), waiting(&left, Kind::Enrolment)), (2, 1));
-    let files = std::fs::read_dir(machine.path().join("outbox")).unwrap();
-    assert_eq!(files.count(), 2);
+    let files = || std::fs::read_dir(machine.path().join("outbox")).unwrap();
+    assert_eq!(files().count(), 2);
+    // Only the server can open them: with a connection they go as one pack, once.
+    central.plug().await;
+    for _ in 0..2 {
+        sync::run_once(&workstation).await.unwrap();
+    }
+    assert_eq!(central.tree_size().await, before + 2);
+    assert_eq!(workstation.waiting().await.unwrap(), 0);
+    assert_eq!(files().count(), 0);
 }
