@@ -28,6 +28,7 @@ mod forward;
 mod patients;
 
 pub use answer::Taken;
+pub(crate) use answer::Tidy;
 pub use export::Exported;
 
 /// Pieces in which files are read.
@@ -207,6 +208,12 @@ impl NewFile {
 
     async fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.file.write_all(bytes).await
+    }
+
+    /// Where the bytes written so far stand.
+    async fn unfinished(&mut self) -> io::Result<&Path> {
+        self.file.flush().await?;
+        Ok(&self.unfinished)
     }
 
     async fn finish(mut self) -> io::Result<()> {

@@ -22,6 +22,7 @@ use crate::{
     people::identity,
     proof::{Enrolled, Registered, verify_receipt},
     receipts,
+    revocation::REVOKED,
     session::{store_grant, stored_grant},
     settings, transport,
 };
@@ -157,6 +158,13 @@ impl Workstation {
         let identity = identity(&mut store, &answer.person_id)
             .await?
             .ok_or(RelayedError::Mismatch)?;
+        // An answer from before a revocation brings nothing back.
+        if settings::get(&mut store, REVOKED).await?.is_some() {
+            return Err(RelayedError::Refused("device-revoked"));
+        }
+        if let Some(code) = &identity.refused {
+            return Err(RelayedError::Refused(transport::known_code(code)));
+        }
         if answer.enrolment_receipt.is_none() && answer.acceptance_receipt.is_none() {
             return Err(match refusal {
                 Some(code) => RelayedError::Refused(code),

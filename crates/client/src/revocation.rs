@@ -24,9 +24,12 @@ use crate::{
 /// The store under the next S, before it takes the old one's place.
 const REWRITE: &str = "workstation.rewrite.db";
 /// Set with the first step of a device's wipe, for ever.
-const REVOKED: &str = "device_revoked";
+pub(crate) const REVOKED: &str = "device_revoked";
 /// The S that the wipe is to replace is still in use.
 const OLD_SECRET: &str = "old_secret";
+
+/// The generation was not raised yet after something was destroyed.
+const RAISE_DUE: &str = "generation_due";
 
 /// What the server took back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,10 +47,7 @@ impl Workstation {
     pub async fn apply_revocation(&self, revocation: Revocation<'_>) -> Result<(), StoreError> {
         match revocation {
             Revocation::Person(person_id) => self.revoke_person(person_id).await,
-            Revocation::Grant(person_id) => {
-                forget_grant(&mut *self.store().await, person_id).await?;
-                Ok(())
-            }
+            Revocation::Grant(person_id) => self.revoke_grant(person_id).await,
             Revocation::Device => self.wipe().await,
         }
     }
@@ -104,8 +104,35 @@ impl Workstation {
         }
     }
 
+    async fn revoke_grant(&self, person_id: &str) -> Result<(), StoreError> {
+        {
+            let mut store = self.store().await;
+            let mut transaction = store.begin().await?;
+            if !forget_grant(&mut transaction, person_id).await? {
+                return Ok(());
+            }
+            settings::set(&mut transaction, RAISE_DUE, &[1]).await?;
+            transaction.commit().await?;
+            settle_pages(&mut store).await?;
+        }
+        self.close_cache(Some(person_id)).await;
+        self.raise_if_due().await
+    }
+
+    /// A copy of the data directory with what was destroyed in it is an older one from now on; also after a crash in between.
+    async fn raise_if_due(&self) -> Result<(), StoreError> {
+        if settings::get(&mut *self.store().await, RAISE_DUE)
+            .await?
+            .is_some()
+        {
+            self.raise_generation().await?;
+            settings::remove(&mut *self.store().await, RAISE_DUE).await?;
+        }
+        Ok(())
+    }
+
     async fn revoke_person(&self, person_id: &str) -> Result<(), StoreError> {
-        let changed = {
+        {
             let mut store = self.store().await;
             let mut transaction = store.begin().await?;
             forget_grant(&mut transaction, person_id).await?;
@@ -116,17 +143,15 @@ impl Workstation {
             .execute(&mut *transaction)
             .await?
             .rows_affected();
+            if changed > 0 {
+                tracing::warn!("a person's keys were destroyed: revoked");
+                settings::set(&mut transaction, RAISE_DUE, &[1]).await?;
+            }
             transaction.commit().await?;
             settle_pages(&mut store).await?;
-            changed > 0
-        };
-        self.close_cache(Some(person_id)).await;
-        if changed {
-            tracing::warn!("a person's keys were destroyed: revoked");
-            // A copy of the data directory with the keys in it is an older one from now on.
-            self.raise_generation().await?;
         }
-        Ok(())
+        self.close_cache(Some(person_id)).await;
+        self.raise_if_due().await
     }
 
     /// Destroys grants, wrapped keys and the cache, then replaces S. A crash, or a keyring that cannot be written, leaves the last step to
@@ -152,7 +177,10 @@ impl Workstation {
             settle_pages(&mut store).await?;
         }
         self.close_cache(None).await;
-        remove_cache(&self.0.dir)?;
+        // What is not removed has no key any more: the secret goes all the same.
+        if let Err(error) = remove_cache(&self.0.dir) {
+            tracing::warn!(kind = ?error.kind(), "the patient cache was not removed");
+        }
         if let Err(error) = self.forget_pending().await {
             tracing::warn!(code = error.code(), "an answer's file was not removed");
         }
@@ -170,6 +198,7 @@ impl Workstation {
 
     /// Ends a wipe that did not come to its end.
     pub(crate) async fn resume_wipe(&self) -> Result<(), StoreError> {
+        self.raise_if_due().await?;
         if self.is_revoked().await? {
             self.wipe().await?;
         }
@@ -270,12 +299,16 @@ async fn copy(store: &mut SqliteConnection, keys: &WorkstationKeys) -> Result<()
     Ok(())
 }
 
-async fn forget_grant(store: &mut SqliteConnection, person_id: &str) -> Result<(), DatabaseError> {
-    sqlx::query("DELETE FROM grant_message WHERE person_id = ?")
+/// False when there was none.
+async fn forget_grant(
+    store: &mut SqliteConnection,
+    person_id: &str,
+) -> Result<bool, DatabaseError> {
+    let gone = sqlx::query("DELETE FROM grant_message WHERE person_id = ?")
         .bind(person_id)
         .execute(store)
         .await?;
-    Ok(())
+    Ok(gone.rows_affected() > 0)
 }
 
 /// Brings what was overwritten (`secure_delete`) from the log into the file, and empties the log, which has the old pages.

@@ -21,6 +21,7 @@ use tokio::sync::{Mutex, MutexGuard};
 
 use crate::{
     clock::Clock,
+    courier::Tidy,
     database::{self, DatabaseError},
     disk::{Disk, RealDisk},
     document,
@@ -144,6 +145,8 @@ pub(crate) struct Inner {
     store: database::Shared,
     /// One change of the keyring's item at a time.
     pub(crate) changing_keys: Mutex<()>,
+    /// One answer of the courier at a time, read or applied.
+    pub(crate) courier: Mutex<()>,
     /// The patient cache, where it is open.
     pub(crate) opened: Opened,
     pub(crate) watch: Watch,
@@ -209,6 +212,7 @@ impl Workstation {
             key_set: RwLock::new(Arc::new(key_set)),
             documents: RwLock::new(Arc::new(documents)),
             store: database::Shared::new(store),
+            courier: Mutex::new(()),
             changing_keys: Mutex::new(()),
             opened: Opened::default(),
             watch: Watch::default(),
@@ -216,6 +220,9 @@ impl Workstation {
             _lock: lock,
         }));
         workstation.reconcile().await?;
+        if let Err(error) = workstation.tidy_courier(Tidy::Everything).await {
+            tracing::warn!(code = error.code(), "the courier's folder was not tidied");
+        }
         if let Err(error) = workstation.resume_wipe().await {
             // What opens anything is gone already.
             tracing::error!(code = error.code(), "a wipe did not come to its end");

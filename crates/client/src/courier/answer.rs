@@ -7,6 +7,7 @@ use infoblood_agreement::{
     keys::PublicKey,
 };
 use serde::{Deserialize, Serialize};
+use sqlx::Connection as _;
 
 use super::{Chunks, Cursors, NewFile, PackError, Progress, export::requests};
 use crate::{
@@ -14,7 +15,7 @@ use crate::{
     database::DatabaseError,
     error::StoreError,
     receipts::{self, Kept},
-    session::verify_grant,
+    session::{stored_grant, verify_grant},
     settings,
     transport::PublishedDocument,
 };
@@ -50,13 +51,32 @@ pub(super) struct Pending {
     pub(super) from: Cursors,
 }
 
+/// What is removed from the courier's folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tidy {
+    /// Answers that were read.
+    Answers,
+    /// At a start also what a crash left of files on their way.
+    Everything,
+}
+
 impl Workstation {
-    /// Takes the answer in `file`. The whole file is verified first; a refused or cancelled one changes nothing.
+    /// Takes the answer in `file`. The whole file is copied and verified first: a refused or cancelled one changes nothing, whatever
+    /// happens to the file meanwhile. What a crash interrupts is done by reading the file again.
     pub async fn read_answer(&self, file: &Path, progress: &Progress) -> Result<Taken, PackError> {
-        let (head, from) = self.check_answer(file, progress).await?;
+        let _one = self.0.courier.lock().await;
+        let copy = self.copy(file).await?;
+        let result = self.take_copy(&copy, progress).await;
+        // Renamed where patient data wait in it.
+        let _ = tokio::fs::remove_file(&copy).await;
+        result
+    }
+
+    async fn take_copy(&self, copy: &Path, progress: &Progress) -> Result<Taken, PackError> {
+        let (head, from) = self.check_answer(copy, progress).await?;
         let mut taken = Taken::default();
         let mut reader = self.answer_reader();
-        let mut chunks = Chunks::open(file).await?;
+        let mut chunks = Chunks::open(copy).await?;
         let quiet = Progress::default();
         let mut records = Vec::new();
         while let Some(chunk) = chunks.next(&quiet).await? {
@@ -64,9 +84,6 @@ impl Workstation {
                 Some(more) => records.extend(more),
                 None => taken.has_patients = true,
             }
-        }
-        if taken.has_patients {
-            self.put_aside(file).await?;
         }
         self.accept_key_set(reader.key_set().clone()).await?;
         if let Some(time) = reader.signed_time(&head.nonce) {
@@ -76,7 +93,15 @@ impl Workstation {
             self.apply_revocation(Revocation::Device).await?;
         }
         self.take_records(records, &mut taken).await?;
+        if taken.has_patients {
+            let pending = self.pending_file(head.counter)?;
+            tokio::fs::rename(copy, &pending).await?;
+            if let Some(dir) = pending.parent() {
+                crate::disk::sync_directory(dir)?;
+            }
+        }
         self.finish(&head, from, taken.has_patients).await?;
+        self.tidy_courier(Tidy::Answers).await?;
         Ok(taken)
     }
 
@@ -85,9 +110,9 @@ impl Workstation {
         AnswerReader::new((*self.key_set()).clone(), authority)
     }
 
-    /// Where the patient data of the last answer wait.
-    pub(super) fn pending_file(&self) -> Result<PathBuf, PackError> {
-        Ok(self.courier_dir()?.join("answer.ibpack"))
+    /// Where the patient data of the answer with this counter wait.
+    pub(super) fn pending_file(&self, counter: u64) -> Result<PathBuf, PackError> {
+        Ok(self.courier_dir()?.join(format!("answer-{counter}.ibpack")))
     }
 
     pub(super) async fn pending(&self) -> Result<Option<Pending>, DatabaseError> {
@@ -97,10 +122,33 @@ impl Workstation {
 
     pub(crate) async fn forget_pending(&self) -> Result<(), PackError> {
         settings::remove(&mut *self.store().await, PENDING).await?;
-        match tokio::fs::remove_file(self.pending_file()?).await {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
-            _ => Ok(()),
+        self.tidy_courier(Tidy::Answers).await
+    }
+
+    /// Removes files of the courier's folder, never the one whose patient data wait.
+    pub(crate) async fn tidy_courier(&self, what: Tidy) -> Result<(), PackError> {
+        let kept = match self.pending().await? {
+            Some(pending) => Some(self.pending_file(pending.counter)?),
+            None => None,
+        };
+        let mut files = tokio::fs::read_dir(self.courier_dir()?).await?;
+        while let Some(file) = files.next_entry().await? {
+            let is_answer = file.file_name().to_string_lossy().starts_with("answer-");
+            if (is_answer || what == Tidy::Everything) && Some(file.path()) != kept {
+                tokio::fs::remove_file(file.path()).await?;
+            }
         }
+        Ok(())
+    }
+
+    /// A copy of the file in a place of ours.
+    async fn copy(&self, file: &Path) -> Result<PathBuf, PackError> {
+        let path = self.courier_dir()?.join("answer-unread.ibpack");
+        let mut copy = NewFile::create(&path).await?;
+        let mut from = tokio::fs::File::open(file).await?;
+        tokio::io::copy(&mut from, &mut copy.file).await?;
+        copy.finish().await?;
+        Ok(path)
     }
 
     /// Every signature, the order and the end; then that it is ours, asked for, and not older than what was read.
@@ -139,14 +187,6 @@ impl Workstation {
             return Err(PackError::Old);
         }
         Ok((head, asked.cursors))
-    }
-
-    async fn put_aside(&self, file: &Path) -> Result<(), PackError> {
-        let mut copy = NewFile::create(&self.pending_file()?).await?;
-        let mut from = tokio::fs::File::open(file).await?;
-        tokio::io::copy(&mut from, &mut copy.file).await?;
-        copy.finish().await?;
-        Ok(())
     }
 
     async fn take_records(
@@ -271,6 +311,11 @@ impl Workstation {
             tracing::warn!("a grant in an answer was refused");
             return Ok(false);
         };
+        // An answer may come after a session that brought a newer one.
+        let stored = stored_grant(self, &mut store, person_id, &registered).await?;
+        if stored.is_some_and(|(stored, _)| stored.terms().issued_at > verified.terms().issued_at) {
+            return Ok(false);
+        }
         crate::session::store_grant(&mut store, person_id, verified.as_bytes(), self.now()).await?;
         sqlx::query("UPDATE identity SET name = ?, role = ? WHERE id = ?")
             .bind(name)
@@ -290,16 +335,18 @@ impl Workstation {
         has_patients: bool,
     ) -> Result<(), PackError> {
         let mut store = self.store().await;
+        let mut transaction = store.begin().await?;
         if has_patients {
             let pending = Pending {
                 counter: head.counter,
                 from,
             };
             let json = serde_json::to_vec(&pending).map_err(StoreError::sign)?;
-            settings::set(&mut store, PENDING, &json).await?;
+            settings::set(&mut transaction, PENDING, &json).await?;
         }
         let counter = i64::try_from(head.counter).map_err(|_| CourierError::Order)?;
-        settings::set_int(&mut store, COUNTER, counter).await?;
+        settings::set_int(&mut transaction, COUNTER, counter).await?;
+        transaction.commit().await?;
         Ok(())
     }
 }

@@ -31,12 +31,23 @@ pub(super) struct Asked {
     pub(super) nonce: String,
     /// Where the change feed stood.
     pub(super) cursors: Cursors,
+    /// Whether a person carries it; of the others only the last is remembered.
+    pub(super) is_carried: bool,
 }
 
 impl Workstation {
-    /// Writes everything that waits to `path`, as far as one file holds it; the file gets its name when it is whole and on the device. The items stay in the
-    /// outbox until an answer or the server acknowledges them.
+    /// Writes everything that waits to `path`, as far as one file holds it; the file gets its name when it is whole and on the device.
+    /// The items stay in the outbox until an answer or the server acknowledges them.
     pub async fn export_pack(&self, path: &Path) -> Result<Exported, PackError> {
+        self.write_pack(path, true).await
+    }
+
+    /// `is_carried`: a person takes the file away, and its answer may come after many others.
+    pub(super) async fn write_pack(
+        &self,
+        path: &Path,
+        is_carried: bool,
+    ) -> Result<Exported, PackError> {
         let mut rng = random::generator()?;
         let (mut pack, mut nonce): (PackId, [u8; 16]) = ([0; 16], [0; 16]);
         rng.fill_bytes(&mut pack);
@@ -95,6 +106,7 @@ impl Workstation {
         self.remember(Asked {
             nonce: hex::encode(nonce),
             cursors,
+            is_carried,
         })
         .await?;
         file.finish().await?;
@@ -107,7 +119,7 @@ impl Workstation {
             "SELECT rank, place, id, sealed FROM (
                  SELECT CASE o.kind WHEN 'enrolment' THEN 1 WHEN 'acceptance' THEN 2 WHEN 'device-refusal' THEN 3 ELSE 4 END AS rank,
                      o.rowid AS place, o.id AS id, o.sealed AS sealed
-                 FROM outbox o LEFT JOIN statement s ON s.item_id = o.id WHERE o.wedged = 0 OR s.id IS NULL)
+                 FROM outbox o LEFT JOIN statement s ON s.item_id = o.id WHERE o.wedged = 0 OR (s.id IS NULL AND o.kind <> 'audit-event'))
              WHERE (rank, place) > (?, ?) ORDER BY rank, place LIMIT ?",
         )
         .bind(after.0)
@@ -120,6 +132,7 @@ impl Workstation {
     async fn remember(&self, asked: Asked) -> Result<(), StoreError> {
         let mut store = self.store().await;
         let mut requests = requests(&mut store).await?;
+        requests.retain(|earlier| earlier.is_carried);
         requests.push(asked);
         let from = requests.len().saturating_sub(REMEMBERED);
         let json = serde_json::to_vec(&requests[from..]).map_err(StoreError::sign)?;

@@ -26,7 +26,7 @@ impl Workstation {
         // Cut files are told here, before the server is asked.
         let mut chunks = Chunks::open(file).await?;
         progress.begin(chunks.length);
-        while chunks.next(&Progress::default()).await?.is_some() {}
+        while chunks.next(progress).await?.is_some() {}
         let mut page = self.0.transport.courier(file).await?;
         let mut out = NewFile::create(answer).await?;
         let mut read = 0;
@@ -38,10 +38,10 @@ impl Workstation {
             }
             out.write(&piece).await?;
         }
-        out.finish().await?;
-        // A cut answer is told here, where it can be asked for again.
-        let mut chunks = Chunks::open(answer).await?;
+        // A cut answer is told here, where it can be asked for again; it gets no name.
+        let mut chunks = Chunks::open(out.unfinished().await?).await?;
         while chunks.next(&Progress::default()).await?.is_some() {}
+        out.finish().await?;
         Ok(())
     }
 
@@ -74,7 +74,7 @@ impl Workstation {
     pub async fn send_pack(&self) -> Result<Taken, PackError> {
         let dir = self.courier_dir()?;
         let (request, answer) = (dir.join("sent.ibpack"), dir.join("received.ibpack"));
-        self.export_pack(&request).await?;
+        self.write_pack(&request, false).await?;
         let progress = Progress::default();
         let result = async {
             self.forward_pack(&request, &answer, &progress).await?;

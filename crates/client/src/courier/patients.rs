@@ -36,6 +36,7 @@ impl UnlockedWorkstation {
     /// `None` when nothing waits. Data that are older than the cache's own change nothing.
     pub async fn apply_answer(&self, progress: &Progress) -> Result<Option<Refreshed>, ApplyError> {
         let workstation = &self.workstation;
+        let _one = workstation.0.courier.lock().await;
         let Some(pending) = workstation.pending().await.map_err(PackError::from)? else {
             return Ok(None);
         };
@@ -59,7 +60,7 @@ impl UnlockedWorkstation {
         progress: &Progress,
     ) -> Result<Refreshed, ApplyError> {
         let workstation = &self.workstation;
-        let mut chunks = Chunks::open(&workstation.pending_file()?).await?;
+        let mut chunks = Chunks::open(&workstation.pending_file(pending.counter)?).await?;
         progress.begin(chunks.length);
         let mut reader = workstation.answer_reader();
         let mut chain = Chain::new(pending.from.clone());

@@ -113,11 +113,13 @@ impl<'a> Round<'a> {
                 }
                 Effect::Refuse { identity, code } => {
                     // Nothing else under these keys can be registered; the person enrols again with another code.
-                    sqlx::query("UPDATE identity SET refused = ? WHERE id = ?")
-                        .bind(code)
-                        .bind(identity)
-                        .execute(&mut *tx)
-                        .await?;
+                    sqlx::query(
+                        "UPDATE identity SET refused = ? WHERE id = ? AND wrapped IS NOT NULL",
+                    )
+                    .bind(code)
+                    .bind(identity)
+                    .execute(&mut *tx)
+                    .await?;
                 }
                 Effect::Readmit(identity) => {
                     sqlx::query(
