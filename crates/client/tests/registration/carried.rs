@@ -1,6 +1,9 @@
 //! A site that never had a network: one file out, one file back.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::atomic::Ordering,
+};
 
 use infoblood_agreement::profile::DeviceApproval;
 use infoblood_client::{
@@ -219,4 +222,72 @@ async fn what_does_not_fit_into_one_file_goes_with_the_next() {
     assert_eq!(exported.items, 1_081, "as many as a server reads");
     let taken = read(&workstation, &answer).await.unwrap();
     assert_eq!(taken.refused, 1_081, "no sealed item any of them");
+}
+
+#[tokio::test]
+async fn an_answer_that_was_long_on_its_way_shortens_nothing() {
+    let central = Central::start().await;
+    let code = central.person("aidana").await;
+    let (machine, carrier) = (Machine::new(), Carrier::new());
+    let workstation = machine.open(&central.profile).await;
+    let session = workstation
+        .enrol(request("aidana", &code))
+        .await
+        .unwrap()
+        .session;
+    let (_, answer) = carrier.ask(&central, &workstation).await;
+    // The connection comes back before the medium does.
+    for clock in [&central.clock, &machine.clock] {
+        clock.0.fetch_add(24 * 60 * 60, Ordering::SeqCst);
+    }
+    infoblood_client::sync::run_once(&workstation)
+        .await
+        .unwrap();
+    let open = session.unlock(&workstation, true).await.unwrap();
+    let until = open.gate().offline_until();
+    open.lock().await.unwrap();
+
+    let taken = read(&workstation, &answer).await.unwrap();
+    assert_eq!(taken.grants, 0);
+    let open = session.unlock(&workstation, false).await.unwrap();
+    assert_eq!(open.gate().offline_until(), until);
+}
+
+#[tokio::test]
+async fn a_file_that_is_cut_or_no_answer_changes_nothing() {
+    let central = Central::start().await;
+    let code = central.person("aidana").await;
+    let (machine, carrier) = (Machine::new(), Carrier::new());
+    let workstation = machine.open(&central.profile).await;
+    workstation.enrol(request("aidana", &code)).await.unwrap();
+    let (_, answer) = carrier.ask(&central, &workstation).await;
+    let whole = std::fs::read(&answer).unwrap();
+    let before = bytes_of(machine.path());
+    let bad = carrier.path("bad.ibpack");
+    let flipped = |at: usize| {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 1;
+        bytes
+    };
+    let mut files = vec![
+        (Vec::new(), "courier-truncated"),
+        (whole[..whole.len() - 1].to_vec(), "courier-truncated"),
+        (
+            std::fs::read(carrier.path("request.ibpack")).unwrap(),
+            "courier-direction",
+        ),
+        (b"a letter".to_vec(), "courier-malformed"),
+    ];
+    // The frames' lengths are refused for other reasons.
+    for at in (200..whole.len()).step_by(97) {
+        files.push((flipped(at), ""));
+        files.push((whole[..at].to_vec(), "courier-truncated"));
+    }
+    for (bytes, code) in files {
+        std::fs::write(&bad, bytes).unwrap();
+        let refused = read(&workstation, &bad).await.unwrap_err();
+        assert!(code.is_empty() || refused.code() == code, "{refused:?}");
+        assert!(bytes_of(machine.path()) == before, "{refused:?}");
+    }
+    assert_eq!(read(&workstation, &answer).await.unwrap().receipts, 2);
 }
