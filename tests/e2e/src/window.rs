@@ -246,6 +246,35 @@ impl Window {
         Ok(())
     }
 
+    /// Chooses a file, as the system's dialog would: the field with this test id may be hidden behind its label.
+    pub async fn choose(&self, id: &str, file: &Path) -> Result {
+        let css = format!("input[type='file'][data-testid='{id}']:enabled");
+        let started = Instant::now();
+        let field = loop {
+            match self.client.find(Locator::Css(&css)).await {
+                Ok(field) => break field,
+                Err(error) if started.elapsed() > STEP => {
+                    return Err(format!(
+                        "{id}: {error}; the window shows:\n{}",
+                        self.words().await
+                    )
+                    .into());
+                }
+                Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+            }
+        };
+        field
+            .send_keys(file.to_str().ok_or("a path that is not text")?)
+            .await?;
+        Ok(())
+    }
+
+    /// What the window is told: the answer of the command that it asks when it starts.
+    pub async fn state(&self) -> Result<Value> {
+        let script = "return window.__TAURI_INTERNALS__.invoke('get_state')";
+        self.script(script, Vec::new()).await
+    }
+
     /// Runs JavaScript in the page.
     pub async fn script(&self, script: &str, arguments: Vec<Value>) -> Result<Value> {
         Ok(self.client.execute(script, arguments).await?)
@@ -263,6 +292,20 @@ impl Window {
             .ok()
             .and_then(|text| text.as_str().map(str::to_owned))
             .unwrap_or_default()
+    }
+
+    /// Waits until an error with this code is on the screen.
+    pub async fn wait_error(&self, code: &str) -> Result {
+        let css = format!("[data-testid='error'][data-code='{code}']");
+        let started = Instant::now();
+        while self.find_css(&css).await.is_none() {
+            if started.elapsed() > STEP {
+                let page = self.words().await;
+                return Err(format!("no error {code}; the window shows:\n{page}").into());
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        Ok(())
     }
 
     /// The code of the error on the screen, if one is shown.

@@ -2,12 +2,11 @@
 //! phone's screen.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use infoblood_agreement::profile::SiteProfile;
 use infoblood_client::clock::SystemClock;
-use infoblood_client::keyring::{Keyring, KeyringError, SecretBytes};
 use infoblood_client::relay::{Collector, picture, typed};
 use infoblood_client::{Decision, EnrolRequest, Evidence, Language, PersonSession, Workstation};
 use infoblood_e2e::Result;
@@ -15,23 +14,11 @@ use infoblood_e2e::phone::Phone;
 use infoblood_e2e::server::{Person, Server};
 use tokio::sync::Mutex as Turn;
 
+use common::MemoryKeyring;
+
+mod common;
+
 static ONE_AT_A_TIME: Turn<()> = Turn::const_new(());
-
-/// A keyring that lives as long as the test.
-#[derive(Default)]
-struct MemoryKeyring(Mutex<Option<Vec<u8>>>);
-
-impl Keyring for MemoryKeyring {
-    fn get(&self) -> std::result::Result<Option<SecretBytes>, KeyringError> {
-        let item = self.0.lock().map_err(|_| KeyringError::Missing)?;
-        Ok(item.clone().map(SecretBytes::new))
-    }
-
-    fn set(&self, item: &[u8]) -> std::result::Result<(), KeyringError> {
-        *self.0.lock().map_err(|_| KeyringError::Missing)? = Some(item.to_vec());
-        Ok(())
-    }
-}
 
 /// A server, and a workstation that never speaks to it.
 struct Site {

@@ -11,6 +11,11 @@ use infoblood_e2e::world::World;
 use infoblood_e2e::{Result, evidence};
 use tokio::sync::Mutex;
 
+#[path = "../common/mod.rs"]
+mod common;
+mod courier;
+mod sync;
+
 static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
 
 /// Where a test leaves what it saw: `e2e/NAME` in the target directory.
