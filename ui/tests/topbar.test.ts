@@ -32,7 +32,7 @@ it('shortens the words of the facts and hides none', async () => {
   render(TopBar, {
     state: state({ name: 'unlocked', person }, { data_as_of: '2020-01-02T04:41:00Z', connection: 'offline' }),
   });
-  await vi.waitFor(() => expect(screen.getByTestId('status-bar').dataset['short']).toBe('5'));
+  await vi.waitFor(() => expect(screen.getByTestId('status-bar').dataset['short']).toBe('6'));
   expect(bar).toHaveBeenCalled();
   const text = screen.getByTestId('status-bar').textContent ?? '';
   for (const words of ['KZ001', 'Нет связи', '02.01 09:41', 'ещё 3 дн.', 'Family G. P.']) {
