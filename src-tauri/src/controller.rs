@@ -50,6 +50,9 @@ const QUEUE: usize = 64;
 /// How often idle time and due attempts are looked at.
 const TICK: Duration = Duration::from_secs(1);
 
+/// How often the state is looked at when nothing happens: time alone ends leases and brings terms into force.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+
 /// What the controller does to the window.
 pub trait Shell: Send + Sync + 'static {
     /// Tells the window the new state.
@@ -332,6 +335,7 @@ impl Controller {
 
     async fn run(mut self, mut inbox: mpsc::Receiver<Event>) {
         self.open_store();
+        let mut looked = Instant::now();
         let mut tick = interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
         loop {
@@ -350,11 +354,13 @@ impl Controller {
                     None => return,
                 },
                 _ = tick.tick() => {
-                    if !self.tick().await {
+                    let is_due = looked.elapsed() >= LOOK_EVERY;
+                    if !self.tick().await && !is_due {
                         continue;
                     }
                 }
             }
+            looked = Instant::now();
             self.show().await;
         }
     }

@@ -28,6 +28,8 @@ use infoblood_server::{
 };
 use tokio::sync::watch;
 
+mod weeks;
+
 const PASSPHRASE: &str = "тоғыз жылқы таудан асты 58";
 const DONORS: u64 = 12;
 
