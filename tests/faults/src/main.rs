@@ -108,10 +108,10 @@ impl Fault {
     /// How long its short form goes on with fresh seeds.
     fn share(self) -> Duration {
         match self {
-            Self::Kill | Self::Power | Self::Full | Self::Clock => Duration::from_secs(12),
+            Self::Kill | Self::Power | Self::Full | Self::Clock => Duration::from_secs(8),
             Self::Control => Duration::from_secs(3),
             Self::Window => Duration::from_secs(1),
-            Self::World => Duration::from_secs(10),
+            Self::World => Duration::from_secs(6),
         }
     }
 
