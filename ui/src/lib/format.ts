@@ -39,9 +39,9 @@ export function dayOf(day: string): string {
   return day.split('-').reverse().join('.');
 }
 
-/** Whole days from now until `at`, never below 0. */
+/** Begun days from now until `at`, as the lease of an open session counts them; never below 0. */
 export function daysLeft(at: string): number {
-  return Math.max(0, Math.floor((Date.parse(at) - Date.now()) / 86_400_000));
+  return Math.max(0, Math.ceil((Date.parse(at) - Date.now()) / 86_400_000));
 }
 
 /** The two ends of a long hexadecimal number. */
