@@ -1,10 +1,13 @@
-//! The parts of ISBT 128 a donor card needs: the donation identification number (data structure 001) with its check character,
-//! and blood group symbols (002) for ABO and RhD. The standard's product tables are licensed and not shipped.
+//! ISBT 128: the donation identification number (data structure 001) with its check character, blood group symbols (002) for ABO and
+//! RhD, and whole labels as a scanner reads them ([`Label`]). The standard's product tables are licensed and not shipped.
+
+mod label;
 
 use std::fmt;
 
 use iso_iec_7064::{MOD_37_2, System as _};
 
+pub use self::label::{Label, ProductCode};
 use crate::blood::BloodGroup;
 
 /// Donation identification number: facility (5), year (2), serial (6).
@@ -22,6 +25,12 @@ pub enum IsbtError {
     Check,
     #[error("the blood group code is unknown")]
     Group,
+    #[error("there is no such day or time")]
+    Date,
+    #[error("this is no data structure that is known here")]
+    Unknown,
+    #[error("the scan holds two different values of one kind")]
+    Contradiction,
 }
 
 impl IsbtError {
@@ -32,6 +41,9 @@ impl IsbtError {
             Self::Character => "isbt-character",
             Self::Check => "isbt-check",
             Self::Group => "isbt-group",
+            Self::Date => "isbt-date",
+            Self::Unknown => "isbt-unknown",
+            Self::Contradiction => "isbt-contradiction",
         }
     }
 }
