@@ -191,7 +191,7 @@ mod tests {
         let mut turned = parts;
         turned.reverse();
         assert_eq!(Label::parse(&turned.concat()), Ok(whole));
-        let marked: String = parts.iter().map(|part| format!("]C0{part}")).collect();
+        let marked = format!("]C0{}", parts.join("]C0"));
         assert_eq!(Label::parse(&marked), Ok(whole));
         let compound = format!("]C4=+04001{}", parts.concat());
         assert_eq!(Label::parse(&compound), Ok(whole));
