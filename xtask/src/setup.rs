@@ -20,6 +20,9 @@ const PACKAGES: &[&str] = &[
     "fonts-dejavu-core",
 ];
 
+/// Moves the clock; the server's other database.
+const TESTS: [&str; 2] = ["libfaketime", "postgresql"];
+
 /// The browser that stands for a phone in the tests. Ubuntu's packages of these names only fetch snaps.
 const BROWSER: [&str; 2] = ["chromium", "chromium-driver"];
 
@@ -31,7 +34,7 @@ const NODE: u32 = 20;
 pub(crate) enum For {
     /// Building and running.
     Demo,
-    /// The checks too: two of them come as Python packages, and the faults move the clock.
+    /// The checks too: two of them come as Python packages, the faults move the clock, and the server has two databases.
     Test,
 }
 
@@ -61,8 +64,8 @@ pub(crate) fn packages(purpose: For) -> Outcome {
     if purpose == For::Test && !succeeds("python3", &["-c", "import venv, ensurepip"]) {
         missing.extend(["python3", "python3-venv"]);
     }
-    if purpose == For::Test && !installed("libfaketime") {
-        missing.push("libfaketime");
+    if purpose == For::Test {
+        missing.extend(TESTS.into_iter().filter(|name| !installed(name)));
     }
     if purpose == For::Test && !is_ubuntu() {
         missing.extend(BROWSER.into_iter().filter(|name| !installed(name)));

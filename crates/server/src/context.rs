@@ -10,8 +10,9 @@ use crate::clock::{Clock, SystemClock};
 use crate::keys::{KeyFileError, ServerKeys};
 use crate::problem::Problem;
 use crate::service::entries::LogAuthor;
+use crate::storage::postgres::PostgresUrl;
 use crate::storage::sqlite::SqliteDatabase;
-use crate::storage::{Database, SettingsStorage, StorageError};
+use crate::storage::{Database, Location, SettingsStorage, StorageError};
 
 /// Setting names.
 pub(crate) const ISSUER: &str = "issuer";
@@ -24,25 +25,31 @@ pub(crate) const PERSON_SALT: &str = "person_salt";
 pub struct Place {
     /// Holds `keys/` and, unless said otherwise, the database.
     pub data_dir: PathBuf,
-    /// The SQLite file.
-    pub database: PathBuf,
+    /// Where the database is.
+    pub database: Location,
 }
 
 impl Place {
-    /// The data directory with its own database.
+    /// The data directory with its own embedded database.
     pub fn new(data_dir: &Path) -> Self {
         Self {
             data_dir: data_dir.to_owned(),
-            database: data_dir.join("server.db"),
+            database: Location::Sqlite(data_dir.join("server.db")),
         }
     }
 
-    /// The data directory with the database that `url` names: `sqlite:PATH`. The error is a sentence.
+    /// The data directory with the database that `url` names: `sqlite:PATH` or `postgres://…`. The error is a sentence.
     pub fn with_database_url(data_dir: &Path, url: &str) -> Result<Self, String> {
+        if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            return Ok(Self {
+                data_dir: data_dir.to_owned(),
+                database: Location::Postgres(PostgresUrl::parse(url)?),
+            });
+        }
         let path = url
             .strip_prefix("sqlite://")
             .or_else(|| url.strip_prefix("sqlite:"))
-            .ok_or("--database-url: this server is built for sqlite:PATH only")?;
+            .ok_or("--database-url: sqlite:PATH or postgres://…")?;
         if path.is_empty() || path == ":memory:" || path.contains('?') {
             return Err(
                 "--database-url: sqlite:PATH needs the path of a file, without options".to_owned(),
@@ -50,7 +57,7 @@ impl Place {
         }
         Ok(Self {
             data_dir: data_dir.to_owned(),
-            database: PathBuf::from(path),
+            database: Location::Sqlite(PathBuf::from(path)),
         })
     }
 }
@@ -111,22 +118,31 @@ impl<D> std::fmt::Debug for Context<D> {
 }
 
 impl Context<SqliteDatabase> {
-    /// Opens an initialised server under the machine's clock.
+    /// Opens an initialised server on the embedded database under the machine's clock.
     pub async fn open(place: &Place) -> Result<Self, OpenError> {
         Self::open_with_clock(place, Arc::new(SystemClock)).await
     }
 
-    /// Opens an initialised server under another clock.
+    /// The same under another clock.
     pub async fn open_with_clock(place: &Place, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
-        if !place.database.exists() && !place.data_dir.join("keys").exists() {
-            return Err(OpenError::NotInitialised);
-        }
-        let database = SqliteDatabase::open(&place.database, false).await?;
-        Self::load(database, &place.data_dir, clock).await
+        Self::open_on(place, clock).await
     }
 }
 
 impl<D: Database> Context<D> {
+    /// Opens an initialised server on a database of this engine.
+    pub async fn open_on(place: &Place, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
+        let no_file = match &place.database {
+            Location::Sqlite(path) => !path.exists(),
+            Location::Postgres(_) => true,
+        };
+        if no_file && !place.data_dir.join("keys").exists() {
+            return Err(OpenError::NotInitialised);
+        }
+        let database = D::open_at(&place.database, false).await?;
+        Self::load(database, &place.data_dir, clock).await
+    }
+
     async fn load(database: D, data_dir: &Path, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
         let mut tx = database.read().await?;
         let Some(issuer) = tx.setting(ISSUER).await? else {

@@ -14,7 +14,9 @@ use tokio::task::JoinHandle;
 use crate::clock::{Clock, SystemClock};
 use crate::context::{Context, OpenError, Place};
 use crate::http::{App, router};
+use crate::storage::postgres::PostgresDatabase;
 use crate::storage::sqlite::SqliteDatabase;
+use crate::storage::{Database, Location};
 
 /// How long requests may finish after the end was asked for.
 const GRACE: Duration = Duration::from_secs(10);
@@ -105,7 +107,6 @@ pub struct Running {
     pub url: String,
     handle: Handle<SocketAddr>,
     task: Option<JoinHandle<std::io::Result<()>>>,
-    database: SqliteDatabase,
 }
 
 impl Running {
@@ -116,9 +117,6 @@ impl Running {
             && let Ok(Err(error)) = task.await
         {
             tracing::error!(%error, "the listener failed");
-        }
-        if let Err(error) = self.database.clone().close().await {
-            tracing::warn!(%error, "the database was not closed in order");
         }
     }
 }
@@ -135,7 +133,17 @@ pub async fn start(config: ServeConfig) -> Result<Running, ServeError> {
         return Err(ServeError::NeedsTls);
     }
     let tls = config.tls.as_ref().map(tls_config).transpose()?;
-    let context = Context::open_with_clock(&config.place, Arc::clone(&config.clock)).await?;
+    match &config.place.database {
+        Location::Sqlite(_) => start_on::<SqliteDatabase>(config, tls).await,
+        Location::Postgres(_) => start_on::<PostgresDatabase>(config, tls).await,
+    }
+}
+
+async fn start_on<D: Database>(
+    config: ServeConfig,
+    tls: Option<RustlsConfig>,
+) -> Result<Running, ServeError> {
+    let context = Context::<D>::open_on(&config.place, Arc::clone(&config.clock)).await?;
     let database = context.database.clone();
     let listener = TcpListener::bind(config.listen).map_err(ServeError::Listen)?;
     listener.set_nonblocking(true).map_err(ServeError::Listen)?;
@@ -147,19 +155,30 @@ pub async fn start(config: ServeConfig) -> Result<Running, ServeError> {
     let (scheme, task) = if let Some(tls) = tls {
         let server = axum_server::from_tcp_rustls(listener, tls).map_err(ServeError::Listen)?;
         let server = server.handle(handle.clone()).serve(service);
-        ("https", tokio::spawn(server))
+        ("https", tokio::spawn(serve(server, database)))
     } else {
         let server = axum_server::from_tcp(listener).map_err(ServeError::Listen)?;
         let server = server.handle(handle.clone()).serve(service);
-        ("http", tokio::spawn(server))
+        ("http", tokio::spawn(serve(server, database)))
     };
     Ok(Running {
         addr,
         url: format!("{scheme}://{addr}"),
         handle,
         task: Some(task),
-        database,
     })
+}
+
+/// Serves until the end, then closes the database.
+async fn serve<D: Database>(
+    server: impl Future<Output = std::io::Result<()>>,
+    database: D,
+) -> std::io::Result<()> {
+    let served = server.await;
+    if let Err(error) = database.close().await {
+        tracing::warn!(%error, "the database was not closed in order");
+    }
+    served
 }
 
 fn tls_config(tls: &Tls) -> Result<RustlsConfig, ServeError> {

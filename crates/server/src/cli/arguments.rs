@@ -20,7 +20,8 @@ pub(super) struct Arguments {
         default_value = "infoblood-server"
     )]
     pub(super) data_dir: PathBuf,
-    /// sqlite:PATH
+    /// sqlite:PATH, or postgres://USER@HOST:PORT/DATABASE (another machine: ?sslmode=verify-full). Better in the environment
+    /// than here if it holds a password: other users of a machine see its command lines.
     #[arg(
         long,
         global = true,

@@ -11,15 +11,25 @@ use crate::clock::{SystemClock, rfc3339};
 use crate::context::{Context, OpenError, Place};
 use crate::service::administration::{self, IssuedCode};
 use crate::service::{init, load};
-use crate::storage;
+use crate::storage::postgres::PostgresDatabase;
 use crate::storage::sqlite::SqliteDatabase;
+use crate::storage::{self, Database, Location};
 
 /// All centres are in one zone since 2024.
 const TIME_ZONE: &str = "Asia/Almaty";
 
 pub(super) async fn run(place: &Place, command: Command) -> Result<Value, Failure> {
+    match &place.database {
+        Location::Sqlite(_) => run_on::<SqliteDatabase>(place, command).await,
+        Location::Postgres(_) => run_on::<PostgresDatabase>(place, command).await,
+    }
+}
+
+async fn run_on<D: Database>(place: &Place, command: Command) -> Result<Value, Failure> {
+    let clock = Arc::new(SystemClock);
     if let Command::Init { issuer } = command {
-        let context = init::init(place, &issuer, Arc::new(SystemClock)).await?;
+        let mut rng = crate::context::rng()?;
+        let context = init::init_with::<D>(place, &issuer, clock, &mut rng).await?;
         let made = json!({
             "issuer": context.issuer,
             "authority_key": hex::encode(context.authority.as_bytes()),
@@ -29,7 +39,7 @@ pub(super) async fn run(place: &Place, command: Command) -> Result<Value, Failur
         context.database.close().await.map_err(OpenError::from)?;
         return Ok(made);
     }
-    let context = Context::open(place).await?;
+    let context = Context::<D>::open_on(place, clock).await?;
     let result = on_data(&context, command).await;
     // What was committed is durable already; a checkpoint that somebody else holds up is not this command's failure.
     if let Err(error) = context.database.close().await {
@@ -38,7 +48,7 @@ pub(super) async fn run(place: &Place, command: Command) -> Result<Value, Failur
     result
 }
 
-async fn on_data(context: &Context<SqliteDatabase>, command: Command) -> Result<Value, Failure> {
+async fn on_data<D: Database>(context: &Context<D>, command: Command) -> Result<Value, Failure> {
     match command {
         Command::Site(command) => site(context, command).await,
         Command::Person(command) => person(context, command).await,
@@ -67,7 +77,7 @@ async fn on_data(context: &Context<SqliteDatabase>, command: Command) -> Result<
     }
 }
 
-async fn site(context: &Context<SqliteDatabase>, command: Site) -> Result<Value, Failure> {
+async fn site<D: Database>(context: &Context<D>, command: Site) -> Result<Value, Failure> {
     match command {
         Site::Add {
             code,
@@ -118,7 +128,7 @@ async fn site(context: &Context<SqliteDatabase>, command: Site) -> Result<Value,
     }
 }
 
-async fn person(context: &Context<SqliteDatabase>, command: Person) -> Result<Value, Failure> {
+async fn person<D: Database>(context: &Context<D>, command: Person) -> Result<Value, Failure> {
     match command {
         Person::Add {
             login,
@@ -149,7 +159,7 @@ fn code(issued: &IssuedCode) -> Value {
     })
 }
 
-async fn device(context: &Context<SqliteDatabase>, command: Device) -> Result<Value, Failure> {
+async fn device<D: Database>(context: &Context<D>, command: Device) -> Result<Value, Failure> {
     match command {
         Device::List => {
             let devices = administration::devices(context).await?;

@@ -11,13 +11,13 @@ use super::{ENVIRONMENT, Failure};
 use crate::context::Context;
 use crate::problem::Problem;
 use crate::service::courier::{self, Intake, MAX_WRONG_CODES, Request};
-use crate::storage::sqlite::SqliteDatabase;
+use crate::storage::Database;
 
 /// What is read at once.
 const PIECE: usize = 64 * 1024;
 
-pub(super) async fn run(
-    context: &Context<SqliteDatabase>,
+pub(super) async fn run<D: Database>(
+    context: &Context<D>,
     request: &Path,
     out: &Path,
 ) -> Result<Value, Failure> {
@@ -49,7 +49,7 @@ pub(super) async fn run(
     }))
 }
 
-async fn read(context: &Context<SqliteDatabase>, path: &Path) -> Result<Request, Failure> {
+async fn read<D: Database>(context: &Context<D>, path: &Path) -> Result<Request, Failure> {
     let unreadable = |error| failed("file-unreadable", path, &error);
     let mut file = File::open(path).await.map_err(unreadable)?;
     let mut intake = Intake::new(&context.keys.sealing)?;

@@ -11,11 +11,10 @@ use super::{ENVIRONMENT, Failure, REFUSED};
 use crate::clock::rfc3339;
 use crate::context::Context;
 use crate::service::publication::{self, MAX_TEXT_BYTES};
-use crate::storage::Texts;
-use crate::storage::sqlite::SqliteDatabase;
+use crate::storage::{Database, Texts};
 
-pub(super) async fn run(
-    context: &Context<SqliteDatabase>,
+pub(super) async fn run<D: Database>(
+    context: &Context<D>,
     dir: &Path,
     change: Change,
     effective_from: i64,

@@ -60,7 +60,7 @@ impl From<StorageError> for InitError {
     }
 }
 
-/// Makes a server in `place`. Interrupted, it can be run again: keys that exist are kept, the rest is one transaction.
+/// Makes a server on the embedded database of `place`.
 pub async fn init(
     place: &Place,
     issuer: &str,
@@ -69,13 +69,14 @@ pub async fn init(
     init_with(place, issuer, clock, &mut crate::context::rng()?).await
 }
 
-/// [`init`] with other randomness.
-pub async fn init_with(
+/// Makes a server in `place`, on a database of this engine. Interrupted, it can be run again: keys that exist are kept,
+/// the rest is one transaction.
+pub async fn init_with<D: Database>(
     place: &Place,
     issuer: &str,
     clock: Arc<dyn Clock>,
     rng: &mut impl CryptoRng,
-) -> Result<Context<SqliteDatabase>, InitError> {
+) -> Result<Context<D>, InitError> {
     let host = issuer
         .strip_prefix("https://")
         .or_else(|| issuer.strip_prefix("http://"));
@@ -85,7 +86,7 @@ pub async fn init_with(
         return Err(InitError::Issuer);
     }
     std::fs::create_dir_all(&place.data_dir).map_err(InitError::Directory)?;
-    let database = SqliteDatabase::open(&place.database, true).await?;
+    let database = D::open_at(&place.database, true).await?;
     if database.read().await?.setting(ISSUER).await?.is_some() {
         return Err(InitError::AlreadyInitialised);
     }

@@ -1,11 +1,12 @@
 //! What the server keeps. One trait per concern, with the records it keeps; engines live in modules of their own
-//! ([`sqlite`]) and pass the same [`suite`](self).
+//! ([`sqlite`], [`postgres`]) and pass the same [`suite`](self).
 //!
 //! A [`Database`] hands out transactions; a [`Transaction`] is every concern at once, so that a service changes several
 //! of them together or not at all. «Not found» is `Ok(None)`.
 //!
-//! To add a concern: records and trait in a file here, its tables in `migrations/`, the engine's part in
-//! `sqlite/<concern>.rs`, its generic test in `suite.rs`.
+//! To add a concern: records and trait in a file here, its tables in `migrations/` and, under the same number,
+//! `migrations/postgres/`, the engines' parts in `sqlite/<concern>.rs` and `postgres/<concern>.rs`, its generic test in
+//! `suite.rs`.
 
 mod agreements;
 mod audit;
@@ -14,6 +15,7 @@ mod devices;
 mod feed;
 mod log;
 mod people;
+pub mod postgres;
 mod sessions;
 mod settings;
 mod sites;
@@ -22,6 +24,9 @@ pub mod sqlite;
 mod suite;
 
 use std::future::Future;
+use std::path::PathBuf;
+
+use sqlx::migrate::{Migrate, MigrateError, Migrator};
 
 pub use agreements::{AgreementStorage, Decision, Document, Texts};
 pub use audit::{AuditEvent, AuditGap, AuditStorage, GapKind};
@@ -63,6 +68,45 @@ impl StorageError {
     }
 }
 
+impl From<sqlx::Error> for StorageError {
+    fn from(error: sqlx::Error) -> Self {
+        match &error {
+            sqlx::Error::Database(inner) if inner.is_unique_violation() => Self::Conflict,
+            sqlx::Error::ColumnDecode { .. } => Self::Damaged("a column's type"),
+            _ => Self::Unavailable(Box::new(error)),
+        }
+    }
+}
+
+async fn migrate(migrator: &Migrator, connection: &mut impl Migrate) -> Stored<()> {
+    // `run` would do the same, but its future is not `Send` for every lifetime.
+    migrator
+        .run_direct(None, connection, false)
+        .await
+        .map_err(migration_error)
+}
+
+fn migration_error(error: MigrateError) -> StorageError {
+    match error {
+        MigrateError::VersionMissing(_) | MigrateError::VersionTooNew(..) => StorageError::Newer,
+        other => StorageError::Unavailable(Box::new(other)),
+    }
+}
+
+/// A count as databases know it.
+fn signed(value: u64) -> Stored<i64> {
+    i64::try_from(value).map_err(|_| StorageError::Damaged("a number is too large"))
+}
+
+/// Where a database is.
+#[derive(Debug, Clone)]
+pub enum Location {
+    /// The embedded engine's file.
+    Sqlite(PathBuf),
+    /// A server.
+    Postgres(postgres::PostgresUrl),
+}
+
 /// Result of a storage call.
 pub type Stored<T> = Result<T, StorageError>;
 
@@ -71,11 +115,17 @@ pub trait Database: Clone + Send + Sync + 'static {
     /// This engine's transaction.
     type Tx: Transaction;
 
+    /// Opens the database there, which is of this engine, and brings its schema up to date. Unless `create`, it must exist.
+    fn open_at(location: &Location, create: bool) -> impl Future<Output = Stored<Self>> + Send;
+
     /// A transaction that may write. Writers follow one another, across processes too.
     fn write(&self) -> impl Future<Output = Stored<Self::Tx>> + Send;
 
     /// A consistent view for reading.
     fn read(&self) -> impl Future<Output = Stored<Self::Tx>> + Send;
+
+    /// Ends this process's work on it in order.
+    fn close(self) -> impl Future<Output = Stored<()>> + Send;
 }
 
 /// All concerns under one transaction; dropped without [`commit`](Transaction::commit), nothing of it happened.

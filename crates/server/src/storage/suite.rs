@@ -1,11 +1,18 @@
 //! What every engine must do, one generic function per concern.
 
+mod writers;
+
+use std::time::Duration;
+
 use infoblood_agreement::profile::DeviceApproval;
 
 use super::*;
 
+pub(super) use writers::many_writers;
+
 /// Everything, on an empty database.
 pub(super) async fn run<D: Database>(database: &D) {
+    dropped(database).await;
     settings(database).await;
     sites(database).await;
     people(database).await;
@@ -63,6 +70,51 @@ fn device() -> Device {
 
 fn conflict<T: std::fmt::Debug>(result: &Stored<T>) {
     assert!(matches!(result, Err(StorageError::Conflict)), "{result:?}");
+}
+
+async fn dropped<D: Database>(database: &D) {
+    let mut tx = database.write().await.unwrap();
+    tx.add_setting("a", b"1").await.unwrap();
+    drop(tx);
+    let mut tx = database.read().await.unwrap();
+    assert_eq!(tx.setting("a").await.unwrap(), None);
+    drop(tx);
+    let mut tx = database.write().await.unwrap();
+    tx.add_setting("a", b"2").await.unwrap();
+    tx.commit().await.unwrap();
+    let mut tx = database.read().await.unwrap();
+    assert_eq!(tx.setting("a").await.unwrap().unwrap(), b"2");
+}
+
+/// A request may end at any moment: no transaction is left behind, and the next one begins.
+pub(super) async fn given_up<D: Database>(database: &D) {
+    for moment in 0..200 {
+        let give_up = tokio::time::sleep(Duration::from_micros(moment * 10));
+        tokio::select! {
+            biased;
+            () = give_up => {}
+            tx = async {
+                let mut tx = database.write().await?;
+                tx.add_setting("given up", b"1").await?;
+                tx.commit().await
+            } => drop(tx),
+        }
+        database.write().await.unwrap().commit().await.unwrap();
+    }
+}
+
+/// Two processes, each with a connection of its own to one database.
+pub(super) async fn one_after_the_other<D: Database>(first: D, second: D) {
+    let mut tx = first.write().await.unwrap();
+    tx.add_setting("first", b"1").await.unwrap();
+    let waiting = tokio::spawn(async move {
+        let mut tx = second.write().await.unwrap();
+        tx.setting("first").await.unwrap()
+    });
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert!(!waiting.is_finished(), "writers follow one another");
+    tx.commit().await.unwrap();
+    assert_eq!(waiting.await.unwrap().as_deref(), Some(b"1".as_slice()));
 }
 
 async fn settings<D: Database>(database: &D) {

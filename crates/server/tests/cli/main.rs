@@ -1,7 +1,10 @@
 //! The command line, through the built program.
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
+#[path = "../common/cluster.rs"]
+mod cluster;
 mod people;
+mod postgres;
 mod publish;
 mod running;
 mod verify;
@@ -15,6 +18,7 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_infoblood-server");
 
 struct Cli {
     dir: tempfile::TempDir,
+    database_url: Option<String>,
 }
 
 struct Ran {
@@ -27,6 +31,7 @@ impl Cli {
     fn new() -> Self {
         Self {
             dir: tempfile::tempdir().unwrap(),
+            database_url: None,
         }
     }
 
@@ -54,6 +59,9 @@ impl Cli {
     fn command(&self) -> Command {
         let mut command = Command::new(PROGRAM);
         command.arg("--data-dir").arg(self.path("data"));
+        if let Some(url) = &self.database_url {
+            command.env("INFOBLOOD_SERVER_DATABASE_URL", url);
+        }
         command
     }
 

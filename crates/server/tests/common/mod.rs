@@ -17,9 +17,9 @@ use infoblood_agreement::statement::{
 };
 use infoblood_server::clock::{ManualClock, rng};
 use infoblood_server::service::administration;
-use infoblood_server::service::init::init;
-use infoblood_server::storage::Site;
+use infoblood_server::service::init::init_with;
 use infoblood_server::storage::sqlite::SqliteDatabase;
+use infoblood_server::storage::{Database, Site};
 use infoblood_server::{Context, Place, Running, ServeConfig, start};
 use rand_core::Rng as _;
 use reqwest::{Response, StatusCode};
@@ -31,24 +31,40 @@ pub(crate) const T0: i64 = 1_793_491_200;
 pub(crate) const ISSUER: &str = "https://central.example";
 
 /// A server with the sites A and B.
-pub(crate) struct World {
+pub(crate) struct World<D = SqliteDatabase> {
     // Removed with the world.
     dir: tempfile::TempDir,
     pub(crate) clock: Arc<ManualClock>,
-    pub(crate) context: Context<SqliteDatabase>,
+    pub(crate) context: Context<D>,
     pub(crate) running: Running,
     pub(crate) http: reqwest::Client,
 }
 
 impl World {
     pub(crate) async fn new(device_approval: DeviceApproval) -> Self {
-        let _ = rustls::crypto::ring::default_provider().install_default();
         let dir = tempfile::tempdir().unwrap();
         let place = Place::new(dir.path());
+        Self::at(dir, place, device_approval).await
+    }
+}
+
+impl<D: Database> World<D> {
+    /// On a database of any engine.
+    pub(crate) async fn at(
+        dir: tempfile::TempDir,
+        place: Place,
+        device_approval: DeviceApproval,
+    ) -> Self {
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let clock = Arc::new(ManualClock::new(T0));
-        let context = init(&place, ISSUER, Arc::<ManualClock>::clone(&clock))
-            .await
-            .unwrap();
+        let context = init_with::<D>(
+            &place,
+            ISSUER,
+            Arc::<ManualClock>::clone(&clock),
+            &mut rng().unwrap(),
+        )
+        .await
+        .unwrap();
         for code in ["A", "B"] {
             let site = Site {
                 code: code.to_owned(),

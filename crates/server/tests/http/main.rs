@@ -4,11 +4,14 @@
 mod agreements;
 mod audit;
 mod changes;
+#[path = "../common/cluster.rs"]
+mod cluster;
 #[path = "../common/mod.rs"]
 mod common;
 mod courier;
 mod entries;
 mod open;
+mod postgres;
 mod relay;
 mod rights;
 mod sessions;
@@ -21,6 +24,7 @@ use infoblood_agreement::keys::CoseKeySet;
 use infoblood_agreement::profile::DeviceApproval;
 use infoblood_agreement::statement::{self, Decision};
 use infoblood_agreement::{receipt, transparent};
+use infoblood_server::storage::Database;
 use reqwest::Response;
 use serde_json::json;
 
@@ -40,7 +44,11 @@ async fn concise(response: Response) -> (u16, String) {
 
 #[tokio::test]
 async fn the_whole_way() {
-    let world = World::new(DeviceApproval::Auto).await;
+    whole_way(&World::new(DeviceApproval::Auto).await).await;
+}
+
+/// Enrolment, refusal without an acceptance, acceptance, receipt, grant, changes.
+async fn whole_way<D: Database>(world: &World<D>) {
     let mut person = world.person("Айгерім.С", "A").await;
 
     let enrolment = person.enrolment();

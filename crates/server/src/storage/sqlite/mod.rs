@@ -20,27 +20,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::migrate::MigrateError;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteRow, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, Row, SqliteConnection};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
-use super::{Database, StorageError, Stored, Transaction};
+use super::{Database, Location, StorageError, Stored, Transaction, migrate, signed};
 
 /// How long a transaction waits for another process.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
-
-impl From<sqlx::Error> for StorageError {
-    fn from(error: sqlx::Error) -> Self {
-        match &error {
-            sqlx::Error::Database(inner) if inner.is_unique_violation() => Self::Conflict,
-            sqlx::Error::ColumnDecode { .. } => Self::Damaged("a column's type"),
-            _ => Self::Unavailable(Box::new(error)),
-        }
-    }
-}
 
 /// The database; clones share its one connection.
 #[derive(Debug, Clone)]
@@ -73,10 +62,7 @@ impl SqliteDatabase {
         let mut connection = {
             let _lock = lock(&lock_file).await?;
             let mut connection = SqliteConnection::connect_with(&options).await?;
-            MIGRATIONS
-                .run(&mut connection)
-                .await
-                .map_err(migration_error)?;
+            migrate(&MIGRATIONS, &mut connection).await?;
             connection
         };
         // The advisory lock already serialises writers; a reader that meets a foreign lock must not hang a request.
@@ -88,21 +74,6 @@ impl SqliteDatabase {
             writers: Arc::default(),
             lock_file,
         })
-    }
-
-    /// Ends the work of this process on the file under the lock of writers, so that closing never meets a writer elsewhere.
-    /// Alone, it leaves one file without a write-ahead log beside it.
-    pub async fn close(self) -> Stored<()> {
-        let _lock = self.write_lock().await?;
-        let mut connection = self.connection.lock().await;
-        sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)")
-            .execute(&mut *connection)
-            .await?;
-        drop(connection);
-        if let Some(connection) = Arc::into_inner(self.connection) {
-            connection.into_inner().close().await?;
-        }
-        Ok(())
     }
 
     async fn write_lock(&self) -> Stored<WriteLock> {
@@ -130,6 +101,13 @@ impl SqliteDatabase {
 impl Database for SqliteDatabase {
     type Tx = SqliteTx;
 
+    async fn open_at(location: &Location, create: bool) -> Stored<Self> {
+        match location {
+            Location::Sqlite(path) => Self::open(path, create).await,
+            Location::Postgres(_) => Err(StorageError::Unavailable("this is no file".into())),
+        }
+    }
+
     async fn write(&self) -> Stored<SqliteTx> {
         let lock = self.write_lock().await?;
         self.begin("BEGIN IMMEDIATE", Some(lock)).await
@@ -137,6 +115,21 @@ impl Database for SqliteDatabase {
 
     async fn read(&self) -> Stored<SqliteTx> {
         self.begin("BEGIN", None).await
+    }
+
+    // Under the lock of writers, so that closing never meets a writer elsewhere. Alone, it leaves one file without a
+    // write-ahead log beside it.
+    async fn close(self) -> Stored<()> {
+        let _lock = self.write_lock().await?;
+        let mut connection = self.connection.lock().await;
+        sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)")
+            .execute(&mut *connection)
+            .await?;
+        drop(connection);
+        if let Some(connection) = Arc::into_inner(self.connection) {
+            connection.into_inner().close().await?;
+        }
+        Ok(())
     }
 }
 
@@ -211,13 +204,6 @@ async fn lock(path: &Path) -> Stored<File> {
     }
 }
 
-fn migration_error(error: MigrateError) -> StorageError {
-    match error {
-        MigrateError::VersionMissing(_) | MigrateError::VersionTooNew(..) => StorageError::Newer,
-        other => StorageError::Unavailable(Box::new(other)),
-    }
-}
-
 /// A column of exactly N bytes.
 fn array<const N: usize>(row: &SqliteRow, column: &'static str) -> Stored<[u8; N]> {
     row.try_get::<&[u8], _>(column)?
@@ -240,14 +226,9 @@ fn unsigned(row: &SqliteRow, column: &'static str) -> Stored<u64> {
     u64::try_from(row.try_get::<i64, _>(column)?).map_err(|_| StorageError::Damaged(column))
 }
 
-/// A count as the engine keeps it.
-fn signed(value: u64) -> Stored<i64> {
-    i64::try_from(value).map_err(|_| StorageError::Damaged("a number is too large"))
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::{SettingsStorage, suite};
+    use super::super::suite;
     use super::*;
 
     async fn open(dir: &tempfile::TempDir) -> SqliteDatabase {
@@ -265,56 +246,20 @@ mod tests {
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn a_request_that_is_given_up_at_any_moment_leaves_no_transaction() {
         let dir = tempfile::tempdir().unwrap();
-        let database = open(&dir).await;
-        for moment in 0..200 {
-            let give_up = tokio::time::sleep(Duration::from_micros(moment * 5));
-            tokio::select! {
-                biased;
-                () = give_up => {}
-                tx = async {
-                    let mut tx = database.write().await?;
-                    tx.add_setting("given up", b"1").await?;
-                    tx.commit().await
-                } => drop(tx),
-            }
-            database.write().await.unwrap().commit().await.unwrap();
-        }
-    }
-
-    #[tokio::test]
-    async fn a_dropped_transaction_leaves_nothing() {
-        let dir = tempfile::tempdir().unwrap();
-        let database = open(&dir).await;
-        let mut tx = database.write().await.unwrap();
-        tx.add_setting("a", b"1").await.unwrap();
-        drop(tx);
-        assert_eq!(
-            database.read().await.unwrap().setting("a").await.unwrap(),
-            None
-        );
-        let mut tx = database.write().await.unwrap();
-        tx.add_setting("a", b"2").await.unwrap();
-        tx.commit().await.unwrap();
-        let mut tx = database.read().await.unwrap();
-        assert_eq!(
-            tx.setting("a").await.unwrap().as_deref(),
-            Some(b"2".as_slice())
-        );
+        suite::given_up(&open(&dir).await).await;
     }
 
     #[tokio::test]
     async fn two_processes_write_one_after_the_other() {
         let dir = tempfile::tempdir().unwrap();
         let (first, second) = (open(&dir).await, open(&dir).await);
-        let mut tx = first.write().await.unwrap();
-        tx.add_setting("a", b"1").await.unwrap();
-        let waiting = tokio::spawn(async move {
-            let mut tx = second.write().await.unwrap();
-            tx.setting("a").await.unwrap()
-        });
-        tokio::time::sleep(Duration::from_millis(50)).await;
-        tx.commit().await.unwrap();
-        assert_eq!(waiting.await.unwrap().as_deref(), Some(b"1".as_slice()));
+        suite::one_after_the_other(first, second).await;
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn no_change_is_missed_or_doubled_under_many_writers() {
+        let dir = tempfile::tempdir().unwrap();
+        suite::many_writers([open(&dir).await, open(&dir).await]).await;
     }
 
     #[tokio::test]

@@ -4,7 +4,7 @@ mod bulk;
 mod command;
 mod refused;
 mod rights;
-mod way;
+pub(crate) mod way;
 
 use std::collections::BTreeMap;
 
@@ -121,7 +121,7 @@ fn framed<'a>(chunks: impl IntoIterator<Item = &'a Vec<u8>>) -> Vec<u8> {
     out
 }
 
-impl World {
+impl<D: Database> World<D> {
     fn sealed(&self, kind: Kind, plain: &[u8]) -> RequestRecord {
         let sealed = SealedItem::seal(kind, plain, &self.sealing_key(), &mut rng().unwrap());
         RequestRecord::Item {

@@ -10,13 +10,17 @@ use infoblood_agreement::receipt;
 use infoblood_agreement::sealed::{Kind, item_id};
 use infoblood_agreement::statement::{self, Decision};
 use infoblood_server::service::{administration, load};
+use infoblood_server::storage::Database;
 
 use super::{NONCE, PACK, head, later, rejected};
 use crate::common::{T0, World};
 
 #[tokio::test]
 async fn a_first_enrolment_by_courier() {
-    let world = World::new(DeviceApproval::Auto).await;
+    first_enrolment(&World::new(DeviceApproval::Auto).await).await;
+}
+
+pub(crate) async fn first_enrolment<D: Database>(world: &World<D>) {
     load::seed(&world.context, 10, 1, Some("A")).await.unwrap();
     let mut person = world.person("a", "A").await;
     let enrolment = person.enrolment();

@@ -1,0 +1,147 @@
+use std::collections::BTreeMap;
+
+use sqlx::Row;
+use sqlx::postgres::PgRow;
+
+use super::{PostgresTx, Stored, signed, unsigned};
+use crate::storage::{Change, FeedHead, FeedStorage, NewResource, Stream};
+
+fn change(row: &PgRow) -> Stored<Change> {
+    let deleted: bool = row.try_get("deleted")?;
+    Ok(Change {
+        sequence: unsigned(row, "sequence")?,
+        kind: row.try_get("kind")?,
+        id: row.try_get("id")?,
+        body: if deleted {
+            None
+        } else {
+            Some(row.try_get("body")?)
+        },
+    })
+}
+
+impl PostgresTx {
+    /// Takes `count` sequences under the head's row and returns the first.
+    async fn allocate(&mut self, count: usize) -> Stored<i64> {
+        let count = i64::try_from(count).unwrap_or(i64::MAX);
+        let row = sqlx::query(
+            "UPDATE change_head SET sequence = sequence + $1 WHERE id = 1 RETURNING sequence",
+        )
+        .bind(count)
+        .fetch_one(self.conn())
+        .await?;
+        Ok(row.try_get::<i64, _>("sequence")? - count + 1)
+    }
+}
+
+impl FeedStorage for PostgresTx {
+    async fn feed_head(&mut self) -> Stored<FeedHead> {
+        let row = sqlx::query("SELECT sequence, floor FROM change_head WHERE id = 1")
+            .fetch_one(self.conn())
+            .await?;
+        Ok(FeedHead {
+            sequence: unsigned(&row, "sequence")?,
+            floor: unsigned(&row, "floor")?,
+        })
+    }
+
+    async fn put_resources(&mut self, resources: &[NewResource]) -> Stored<()> {
+        let first = self.allocate(resources.len()).await?;
+        // One statement writes a row once: of a resource that comes twice, the last.
+        let rows: BTreeMap<_, _> = (first..)
+            .zip(resources)
+            .map(|(sequence, resource)| {
+                (
+                    (resource.kind.as_str(), resource.id.as_str()),
+                    (sequence, resource),
+                )
+            })
+            .collect();
+        let rows: Vec<_> = rows.into_values().collect();
+        let texts = |of: fn(&NewResource) -> &str| -> Vec<&str> {
+            rows.iter().map(|(_, resource)| of(resource)).collect()
+        };
+        let flags = |of: fn(&NewResource) -> bool| -> Vec<bool> {
+            rows.iter().map(|(_, resource)| of(resource)).collect()
+        };
+        let sequences: Vec<i64> = rows.iter().map(|(sequence, _)| *sequence).collect();
+        sqlx::query(
+            "INSERT INTO resources (kind, id, site, safety, national, deleted, sequence, body)
+             SELECT kind, id, site, safety, national, FALSE, sequence, body
+             FROM UNNEST($1::text[], $2::text[], $3::text[], $4::boolean[], $5::boolean[], $6::bigint[], $7::text[])
+                 AS new (kind, id, site, safety, national, sequence, body)
+             ON CONFLICT (kind, id) DO UPDATE SET site = excluded.site, safety = excluded.safety,
+                 national = excluded.national, deleted = FALSE, sequence = excluded.sequence, body = excluded.body",
+        )
+        .bind(texts(|resource| &resource.kind))
+        .bind(texts(|resource| &resource.id))
+        .bind(texts(|resource| &resource.site))
+        .bind(flags(|resource| resource.safety))
+        .bind(flags(|resource| resource.national))
+        .bind(sequences)
+        .bind(texts(|resource| &resource.body))
+        .execute(self.conn())
+        .await?;
+        Ok(())
+    }
+
+    async fn delete_resource(&mut self, kind: &str, id: &str) -> Stored<bool> {
+        let sequence = self.allocate(1).await?;
+        let done = sqlx::query("UPDATE resources SET deleted = TRUE, body = '', sequence = $1 WHERE kind = $2 AND id = $3")
+            .bind(sequence)
+            .bind(kind)
+            .bind(id)
+            .execute(self.conn())
+            .await?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    async fn resource_site(&mut self, kind: &str, id: &str) -> Stored<Option<String>> {
+        let row =
+            sqlx::query("SELECT site FROM resources WHERE kind = $1 AND id = $2 AND NOT deleted")
+                .bind(kind)
+                .bind(id)
+                .fetch_optional(self.conn())
+                .await?;
+        row.map(|row| row.try_get("site").map_err(Into::into))
+            .transpose()
+    }
+
+    async fn changes(
+        &mut self,
+        site: &str,
+        stream: Stream,
+        after: u64,
+        limit: u32,
+    ) -> Stored<Vec<Change>> {
+        let sql = match stream {
+            Stream::All => {
+                "SELECT sequence, kind, id, deleted, body FROM resources
+                 WHERE site = $1 AND sequence > $2 ORDER BY sequence LIMIT $3"
+            }
+            Stream::Safety => {
+                "SELECT sequence, kind, id, deleted, body FROM resources
+                 WHERE safety AND (national OR site = $1) AND sequence > $2 ORDER BY sequence LIMIT $3"
+            }
+        };
+        let rows = sqlx::query(sql)
+            .bind(site)
+            .bind(signed(after)?)
+            .bind(i64::from(limit))
+            .fetch_all(self.conn())
+            .await?;
+        rows.iter().map(change).collect()
+    }
+
+    async fn raise_floor(&mut self, floor: u64) -> Stored<()> {
+        sqlx::query("DELETE FROM resources WHERE deleted AND sequence <= $1")
+            .bind(signed(floor)?)
+            .execute(self.conn())
+            .await?;
+        sqlx::query("UPDATE change_head SET floor = GREATEST(floor, $1) WHERE id = 1")
+            .bind(signed(floor)?)
+            .execute(self.conn())
+            .await?;
+        Ok(())
+    }
+}
