@@ -52,7 +52,7 @@ impl Server {
             tempfile::tempdir().unwrap()
         };
         let clock = Arc::new(ManualClock::new(BEGINNING));
-        let context = init::init_with(
+        let context = init::init_with::<SqliteDatabase>(
             &Place::new(dir.path()),
             "https://central.example",
             clock.clone(),
