@@ -89,6 +89,28 @@ describe('return', () => {
     expect(asked.filter((one) => one.command === 'sign_in')).toHaveLength(1);
   });
 
+  it('is chosen from by the arrow keys, round and round, and only one row is a stop of Tab', async () => {
+    const list = await open();
+    const chosen = () => list.querySelector<HTMLElement>('[aria-checked="true"]');
+    row(list, 'a.test').focus();
+    for (const [code, login] of [
+      ['ArrowDown', 'b.test'],
+      ['ArrowDown', 'c.test'],
+      ['ArrowDown', 'a.test'],
+      ['ArrowUp', 'c.test'],
+      ['ArrowUp', 'b.test'],
+    ] as const) {
+      await fireEvent.input(field(), { target: { value: 'words of another person' } });
+      await fireEvent.keyDown(document.activeElement as HTMLElement, { code });
+      expect(chosen()?.dataset['login']).toBe(login);
+      expect(document.activeElement).toBe(chosen());
+      expect(field().value).toBe('');
+      expect([...list.querySelectorAll('[tabindex="0"]')]).toEqual([chosen()]);
+    }
+    await fireEvent.keyDown(document.activeElement as HTMLElement, { code: 'KeyA' });
+    expect(chosen()?.dataset['login']).toBe('b.test');
+  });
+
   it('lets a new person begin', async () => {
     await open();
     await fireEvent.click(screen.getByText('Меня нет в списке: у меня есть код регистрации'));

@@ -54,6 +54,30 @@ describe('agreement', () => {
     expect(ru.textContent).toContain('ru title\n\nru lead\n\n• ru item');
   });
 
+  it('leads, where only one language is shown, to what stands only in the other', async () => {
+    const { happyDOM } = window as unknown as { happyDOM: { setViewport(size: { width: number }): void } };
+    happyDOM.setViewport({ width: 900 });
+    answer('set_language', (args) => {
+      emit({ ...first, language: args['language'] as 'kk' | 'ru' });
+    });
+    open(first);
+    await screen.findByTestId('agreement-kk');
+    expect(screen.queryByTestId('agreement-ru')).toBeNull();
+    const find = await screen.findByTestId('find');
+    const search = screen.getByRole('search');
+    await fireEvent.input(find, { target: { value: 'nowhere' } });
+    await waitFor(() => expect(search.textContent).toContain('табылмады'));
+    await fireEvent.input(find, { target: { value: 'RU ' } });
+    const lead = await screen.findByTestId('find-elsewhere');
+    expect(lead.textContent).toBe('орысша мәтінде: 3');
+    expect(search.textContent).not.toContain('табылмады');
+    await fireEvent.click(lead);
+    await screen.findByTestId('agreement-ru');
+    await waitFor(() => expect(search.textContent).toContain('1 / 3'));
+    expect(screen.queryByTestId('find-elsewhere')).toBeNull();
+    happyDOM.setViewport({ width: 1024 });
+  });
+
   it('keeps accepting closed until the end was reached and the check is set', async () => {
     open(first);
     const accept = await screen.findByTestId<HTMLButtonElement>('accept');

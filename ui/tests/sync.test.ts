@@ -1,4 +1,4 @@
-import { fireEvent, render, screen, waitFor } from '@testing-library/svelte';
+import { fireEvent, render, screen, waitFor, within } from '@testing-library/svelte';
 import { beforeEach, describe, expect, it } from 'vitest';
 
 import { answer, asked, emit, reset, state } from './backend';
@@ -42,7 +42,7 @@ describe('sync', () => {
     expect(screen.getByTestId('sync-next').textContent).toContain('09:51');
     expect(screen.getByTestId('sync-lease').textContent).toContain('ещё 30 дн.');
     expect(shown.textContent).not.toContain('подтверждено');
-    expect(screen.getByTestId('bar-sync').textContent).toContain('Нужно действие: 2');
+    expect(screen.getByTestId('bar-sync').textContent).toContain('Нужно действие: 3');
   });
 
   it('says that all is confirmed only when nothing waits, is wedged or under way', async () => {
@@ -65,9 +65,19 @@ describe('sync', () => {
     const items = screen.getAllByTestId('wedged-item');
     expect(items[0]?.textContent).toContain('Срок кода регистрации истёк');
     await fireEvent.click(screen.getByTestId('retry-item'));
-    expect(calls('retry_item')[0]?.args).toEqual({ id: 'w-1' });
+    expect(calls('retry_item')[0]?.args).toEqual({ id: 'w-3' });
     await fireEvent.click(screen.getByTestId('wedged-save'));
     expect(calls('courier_export')).toHaveLength(1);
+  });
+
+  it('leads from a code that no longer counts to a new one, and does not offer to send the old one again', async () => {
+    await open(at());
+    const [first] = screen.getAllByTestId('wedged-item');
+    const buttons = within(first as HTMLElement).getAllByRole('button');
+    expect(buttons.map((one) => one.textContent.trim())).toEqual(['Ввести новый код']);
+    await fireEvent.click(screen.getByTestId('new-code'));
+    expect(calls('open_agreement')).toHaveLength(1);
+    expect(calls('retry_item')).toHaveLength(0);
   });
 
   it('synchronises by the button and by F9, and is reached by its number', async () => {

@@ -1,4 +1,5 @@
 // Finding words in the agreement. The text itself never changes: only what is compared is folded.
+import type { Lang, Unit } from '../../lib/backend';
 
 /** Lower case, and the Latin «i» that stands in some Kazakh words as the Cyrillic letter it means. Keeps every position. */
 export function fold(text: string): string {
@@ -9,6 +10,13 @@ export function fold(text: string): string {
     folded += one === 'i' ? '\u0456' : one;
   }
   return folded;
+}
+
+/** How many places `words` has in one language of the agreement, also when that one is not on the screen. */
+export function countIn(units: Unit[], lang: Lang, words: string): number {
+  const wanted = fold(words.trim());
+  if (wanted === '') return 0;
+  return units.reduce((sum, unit) => sum + fold(unit[lang].join('\n')).split(wanted).length - 1, 0);
 }
 
 /** Where `words` stands below `root`, in reading order. */
