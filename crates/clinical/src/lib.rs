@@ -4,7 +4,7 @@
 //!
 //! - [`fhir::Record::parse_line`]: one NDJSON line (at most [`fhir::MAX_LINE`] bytes) to a typed [`fhir::Resource`] beside the
 //!   verbatim JSON; errors carry `code()`: `fhir-broken`, `fhir-too-large`, `fhir-unknown-type`. [`fhir::Resource`] answers
-//!   `resource_type()`, `id()`, `donor_id()` (the person it is about), `site()` and `is_safety()` (which change stream).
+//!   `resource_type()`, `id()`, `patient_id()` (the person it is about), `site()`, `is_safety()` (which change stream) and `not_understood()` (never show its values).
 //!   [`fhir::Resource::to_line`] writes one line.
 //! - [`synthetic::donors`]: reproducible synthetic donors as a streaming iterator; each item has its site and its resources.
 //! - [`donor::Summary`] and [`donor::Facts`]: what a list row and a donor card show, assembled from resources.

@@ -125,6 +125,7 @@ pub fn organization(site: &str, name: &str) -> Resource {
         identifier: vec![Identifier::new(system::SITE, site)],
         active: Some(true),
         name: Some(name.to_owned()),
+        ..Organization::default()
     })
 }
 
@@ -187,6 +188,7 @@ impl<R: Rng> Donors<R> {
             gender: Some(if sex == Sex::Male { "male" } else { "female" }.to_owned()),
             birth_date: Some(birth.to_string()),
             managing_organization: Some(Reference::to("Organization", &one.site)),
+            ..Patient::default()
         }));
         let dates = self.donation_dates(birth);
         let running = self.deferrals(&mut one);
@@ -210,10 +212,10 @@ impl<R: Rng> Donors<R> {
         }
         // Patient, blood group, deferrals, donations.
         one.resources.sort_by_key(|r| match r {
-            Resource::Patient(_) | Resource::Organization(_) => 0,
+            Resource::Patient(_) => 0,
             Resource::Observation(_) => 1,
             Resource::Flag(_) => 2,
-            Resource::Procedure(_) | Resource::Specimen(_) => 3,
+            _ => 3,
         });
         Some(SyntheticDonor {
             site: one.site,

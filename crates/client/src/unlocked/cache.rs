@@ -205,8 +205,12 @@ pub(super) async fn rebuild(
     donor: &str,
 ) -> Result<(), DatabaseError> {
     let resources = resources(cache, donor).await?;
-    // Deferrals may come before the person they are about.
-    let Ok(summary) = Summary::assemble(donor, &resources) else {
+    // Deferrals may come before the person they are about; recipients are no donors.
+    let is_recipient = resources
+        .iter()
+        .any(|r| matches!(r, Resource::Patient(p) if p.id == donor && p.is_recipient()));
+    let summary = Summary::assemble(donor, &resources).ok();
+    let Some(summary) = summary.filter(|_| !is_recipient) else {
         sqlx::query("DELETE FROM donor WHERE id = ?")
             .bind(donor)
             .execute(cache)

@@ -229,7 +229,7 @@ async fn put(
     touched: &mut BTreeSet<String>,
 ) -> Result<(), DatabaseError> {
     let resource = &record.resource;
-    let donor = resource.donor_id();
+    let donor = resource.patient_id();
     // A resource may move from one person to another; both rows change.
     let before: Option<Option<String>> =
         sqlx::query_scalar("SELECT donor FROM resource WHERE kind = ? AND id = ?")

@@ -142,6 +142,11 @@ impl Coding {
             display: None,
         }
     }
+
+    /// Whether it is that code of that system.
+    pub fn is(&self, system: &str, code: &str) -> bool {
+        self.system.as_deref() == Some(system) && self.code.as_deref() == Some(code)
+    }
 }
 
 /// `CodeableConcept`; `_text` may hold translations.
@@ -277,6 +282,28 @@ pub struct Quantity {
     pub system: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
+}
+
+impl Quantity {
+    /// The value, if it is a finite number.
+    pub fn number(&self) -> Option<f64> {
+        self.value.as_ref()?.as_f64().filter(|n| n.is_finite())
+    }
+}
+
+/// `CodeableReference`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct CodeableReference {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub concept: Option<CodeableConcept>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reference: Option<Reference>,
+}
+
+/// `Annotation`: only its words.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Annotation {
+    pub text: String,
 }
 
 /// `HumanName`; the first given name, then the patronymic.

@@ -1,3 +1,5 @@
+mod profile;
+
 use std::collections::HashMap;
 
 use proptest::prelude::*;
@@ -28,7 +30,7 @@ const GROUP: &str = r#"{"resourceType":"Observation","id":"o-1","status":"final"
 fn known_resources_read() {
     for line in [PATIENT, FLAG, PROCEDURE, GROUP] {
         let record = Record::parse_line(line.as_bytes()).unwrap();
-        assert_eq!(record.resource.donor_id(), Some("d-1"));
+        assert_eq!(record.resource.patient_id(), Some("d-1"));
         assert_eq!(record.resource.site(), None);
         assert_eq!(
             Record::parse_line(record.resource.to_line().unwrap().as_bytes())
@@ -251,17 +253,49 @@ fn known(elements: &HashMap<String, Vec<String>>, of: &str, value: &Value) {
                 assert!(elements[of].iter().any(|e| e == plain), "{of}.{name}");
                 let child_type = match (of, name.as_str()) {
                     (_, "meta") => "Meta",
-                    (_, "security" | "tag" | "coding") => "Coding",
-                    (_, "identifier" | "accessionIdentifier") => "Identifier",
+                    (_, "security" | "tag" | "coding" | "productStatus" | "productCategory") => {
+                        "Coding"
+                    }
+                    (_, "identifier" | "accessionIdentifier" | "biologicalSourceEvent") => {
+                        "Identifier"
+                    }
                     ("Patient", "name") => "HumanName",
                     (_, "period" | "occurrencePeriod") => "Period",
-                    (_, "quantity") => "Quantity",
+                    (_, "quantity" | "quantityQuantity" | "valueQuantity") => "Quantity",
                     ("Specimen", "collection") => "SpecimenCollection",
                     ("Procedure", "performer") => "ProcedurePerformer",
                     ("Observation", "component") => "ObservationComponent",
-                    (_, "managingOrganization" | "subject" | "author" | "actor" | "procedure") => {
-                        "Reference"
+                    ("BiologicallyDerivedProduct", "collection") => {
+                        "BiologicallyDerivedProductCollection"
                     }
+                    ("BiologicallyDerivedProduct", "property") => {
+                        "BiologicallyDerivedProductProperty"
+                    }
+                    (_, "orderDetail") => "ServiceRequestOrderDetail",
+                    (_, "parameter") => "ServiceRequestOrderDetailParameter",
+                    (_, "suspectEntity") => "AdverseEventSuspectEntity",
+                    (_, "telecom") => "ContactPoint",
+                    (_, "note") => "Annotation",
+                    (_, "used") | ("ServiceRequest", "code") => "CodeableReference",
+                    (
+                        _,
+                        "managingOrganization"
+                        | "subject"
+                        | "author"
+                        | "actor"
+                        | "procedure"
+                        | "parent"
+                        | "request"
+                        | "source"
+                        | "product"
+                        | "patient"
+                        | "destination"
+                        | "basedOn"
+                        | "partOf"
+                        | "specimen"
+                        | "requester"
+                        | "instanceReference",
+                    ) => "Reference",
                     ("Coding" | "Identifier", _) => "",
                     (
                         _,
@@ -269,6 +303,13 @@ fn known(elements: &HashMap<String, Vec<String>>, of: &str, value: &Value) {
                         | "category"
                         | "statusReason"
                         | "valueCodeableConcept"
+                        | "interpretation"
+                        | "method"
+                        | "type"
+                        | "concept"
+                        | "productCode"
+                        | "matchStatus"
+                        | "seriousness"
                         | "dataAbsentReason",
                     ) => "CodeableConcept",
                     (_, "extension" | "_text") => "Extension",

@@ -136,6 +136,7 @@ impl<R: Rng> Donors<R> {
                 end: end.map(|e| e.to_string()),
             }),
             author: Some(Reference::words(&by)),
+            ..Flag::default()
         }));
         (roll < 11).then_some(Running {
             since: start,
@@ -181,7 +182,9 @@ impl<R: Rng> Donors<R> {
             }),
             performer: vec![Performer {
                 actor: Reference::to("Organization", &one.site),
+                ..Performer::default()
             }],
+            ..Procedure::default()
         }));
         if done {
             let volume = match kind {
@@ -204,7 +207,9 @@ impl<R: Rng> Donors<R> {
                         code: Some("mL".to_owned()),
                     }),
                     procedure: Some(Reference::to("Procedure", &id)),
+                    ..Collection::default()
                 }),
+                ..Specimen::default()
             }));
         }
     }
@@ -291,7 +296,6 @@ fn observation(one: &Donor, number: u32, group: BloodGroup, day: Date) -> Resour
         subject: Reference::to("Patient", &one.id()),
         effective_date_time: Some(day.to_string()),
         value_codeable_concept: Some(value),
-        data_absent_reason: None,
         component: vec![ObservationComponent {
             code: CodeableConcept::of(system::ANTIGEN, "kell"),
             value_codeable_concept: group
@@ -301,6 +305,8 @@ fn observation(one: &Donor, number: u32, group: BloodGroup, day: Date) -> Resour
                 .kell
                 .is_none()
                 .then(|| CodeableConcept::of(system::DATA_ABSENT, "not-performed")),
+            ..ObservationComponent::default()
         }],
+        ..Observation::default()
     })
 }

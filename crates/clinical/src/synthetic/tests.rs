@@ -61,7 +61,7 @@ fn every_line_reads_back_and_belongs_to_its_site() {
             assert_eq!(&record.resource, resource);
             assert_eq!(record.raw, line);
             assert_eq!(resource.site(), Some(donor.site.as_str()));
-            assert_eq!(resource.donor_id(), Some(patient.id.as_str()));
+            assert_eq!(resource.patient_id(), Some(patient.id.as_str()));
         }
     }
 }

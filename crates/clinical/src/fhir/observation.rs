@@ -1,0 +1,236 @@
+//! Observation: blood group, antigens, antibodies, screening, vital signs.
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    ABO_RH, CodeableConcept, Extension, FhirDate, FhirError, Meta, Quantity, Reference, demand,
+    system,
+};
+use crate::blood::{Antigen, BloodGroup};
+
+/// A determination: blood group (LOINC 882-1 with a component for Kell), antigens and antibodies, screening, vital signs.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Observation {
+    pub id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub meta: Option<Meta>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub implicit_rules: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub modifier_extension: Vec<Extension>,
+    /// FHIR observation status; `final`, `amended` and `corrected` count.
+    pub status: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub category: Vec<CodeableConcept>,
+    pub code: CodeableConcept,
+    pub subject: Reference,
+    /// The donation at which it was made.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub part_of: Vec<Reference>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub effective_date_time: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub value_codeable_concept: Option<CodeableConcept>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub value_quantity: Option<Quantity>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data_absent_reason: Option<CodeableConcept>,
+    /// `NEG`, `POS` or `IND` in [`system::INTERPRETATION`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub interpretation: Vec<CodeableConcept>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub method: Option<CodeableConcept>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub specimen: Option<Reference>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub component: Vec<ObservationComponent>,
+}
+
+/// `Observation.component`: a value or the reason why there is none.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ObservationComponent {
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub modifier_extension: Vec<Extension>,
+    pub code: CodeableConcept,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub value_codeable_concept: Option<CodeableConcept>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub value_quantity: Option<Quantity>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data_absent_reason: Option<CodeableConcept>,
+}
+
+impl Observation {
+    /// The blood group, if this observation is one that counts and has a value.
+    pub fn blood_group(&self) -> Option<BloodGroup> {
+        if !self.counts() || !self.is_blood_group() || self.is_modified() {
+            return None;
+        }
+        let value = self
+            .value_codeable_concept
+            .as_ref()?
+            .code_in(system::BLOOD_GROUP)?;
+        let kell = self
+            .component
+            .iter()
+            .find(|c| c.code.code_in(system::ANTIGEN) == Some("kell"));
+        let kell = kell.and_then(|c| {
+            c.value_codeable_concept
+                .as_ref()?
+                .code_in(system::INTERPRETATION)
+        });
+        Some(BloodGroup {
+            kell: kell.and_then(antigen),
+            ..BloodGroup::from_code(value)?
+        })
+    }
+
+    /// Whether it counts: final, or changed after that.
+    pub fn counts(&self) -> bool {
+        matches!(self.status.as_str(), "final" | "amended" | "corrected")
+    }
+
+    /// The test of a screening, in [`system::SCREENING`].
+    pub fn screening(&self) -> Option<&str> {
+        self.code.code_in(system::SCREENING)
+    }
+
+    /// The interpretation: `NEG`, `POS`, `IND` or another code of that system.
+    pub fn interpreted(&self) -> Option<&str> {
+        self.interpretation
+            .iter()
+            .find_map(|concept| concept.code_in(system::INTERPRETATION))
+    }
+
+    /// Id of the donation it was made at.
+    pub fn donation_id(&self) -> Option<&str> {
+        self.part_of.iter().find_map(|part| part.id_of("Procedure"))
+    }
+
+    fn is_blood_group(&self) -> bool {
+        self.code.code_in(system::LOINC) == Some(ABO_RH)
+    }
+
+    pub(super) fn check(&self) -> Result<(), FhirError> {
+        const STATUS: [&str; 9] = [
+            "registered",
+            "specimen-in-process",
+            "preliminary",
+            "final",
+            "amended",
+            "corrected",
+            "cancelled",
+            "entered-in-error",
+            "unknown",
+        ];
+        demand(STATUS.contains(&self.status.as_str()), "Observation.status")?;
+        demand(
+            self.subject.id_of("Patient").is_some(),
+            "Observation.subject",
+        )?;
+        demand(
+            !self.code.coding.is_empty() || self.code.text.is_some(),
+            "Observation.code",
+        )?;
+        // obs-6: a reason for absence only without a value.
+        let has_value = self.value_codeable_concept.is_some() || self.value_quantity.is_some();
+        demand(
+            !(has_value && self.data_absent_reason.is_some()),
+            "Observation.dataAbsentReason",
+        )?;
+        demand(
+            self.value_codeable_concept.is_none() || self.value_quantity.is_none(),
+            "Observation.value",
+        )?;
+        demand(
+            self.effective_date_time
+                .as_deref()
+                .is_none_or(|at| FhirDate::parse(at).is_some()),
+            "Observation.effectiveDateTime",
+        )?;
+        for part in &self.component {
+            part.check()?;
+        }
+        self.check_screening()?;
+        // Nor an unreadable group for an absent one.
+        if self.is_blood_group()
+            && let Some(value) = &self.value_codeable_concept
+        {
+            let known = value
+                .code_in(system::BLOOD_GROUP)
+                .and_then(BloodGroup::from_code)
+                .is_some();
+            return demand(known, "Observation.valueCodeableConcept");
+        }
+        Ok(())
+    }
+
+    /// An unreadable result must not pass for a test that was not made, nor for a negative one.
+    fn check_screening(&self) -> Result<(), FhirError> {
+        let Some(test) = self.screening().filter(|_| self.counts()) else {
+            return Ok(());
+        };
+        if self.data_absent_reason.is_some() {
+            return demand(
+                self.interpretation.is_empty(),
+                "Observation.dataAbsentReason",
+            );
+        }
+        if test == "alt" {
+            let value = self.value_quantity.as_ref().and_then(Quantity::number);
+            return demand(value.is_some_and(|v| v >= 0.0), "Observation.valueQuantity");
+        }
+        demand(
+            matches!(self.interpreted(), Some("NEG" | "POS" | "IND"))
+                && self.interpretation.len() == 1,
+            "Observation.interpretation",
+        )
+    }
+
+    /// Whether something that this version does not know changes the meaning.
+    pub(super) fn is_modified(&self) -> bool {
+        self.implicit_rules.is_some()
+            || !self.modifier_extension.is_empty()
+            || self
+                .component
+                .iter()
+                .any(|c| !c.modifier_extension.is_empty())
+    }
+}
+
+impl ObservationComponent {
+    /// Whether the antigen or antibody is there; none if it was not determined.
+    pub fn present(&self) -> Option<bool> {
+        let code = self
+            .value_codeable_concept
+            .as_ref()?
+            .code_in(system::INTERPRETATION)?;
+        antigen(code).map(|found| found == Antigen::Positive)
+    }
+
+    fn check(&self) -> Result<(), FhirError> {
+        let has_value = self.value_codeable_concept.is_some() || self.value_quantity.is_some();
+        demand(
+            !(has_value && self.data_absent_reason.is_some()),
+            "Observation.component",
+        )?;
+        // An unreadable antigen or antibody must not pass for one that was not determined.
+        let serology = [system::ANTIGEN, system::ANTIBODY]
+            .iter()
+            .any(|system| self.code.code_in(system).is_some());
+        demand(
+            !serology || !has_value || self.present().is_some(),
+            "Observation.component.valueCodeableConcept",
+        )
+    }
+}
+
+fn antigen(code: &str) -> Option<Antigen> {
+    match code {
+        "POS" => Some(Antigen::Positive),
+        "NEG" => Some(Antigen::Negative),
+        _ => None,
+    }
+}

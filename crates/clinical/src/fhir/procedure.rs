@@ -1,0 +1,112 @@
+//! Procedure: donations and transfusions.
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    CodeableConcept, CodeableReference, Extension, FhirDate, FhirError, Identifier, Meta, Period,
+    Reference, TRANSFUSION, demand, system,
+};
+
+/// A donation (completed, or not done with the reason) or a transfusion.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Procedure {
+    pub id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub meta: Option<Meta>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub implicit_rules: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub modifier_extension: Vec<Extension>,
+    /// The donation number, in [`super::system::DIN`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub identifier: Vec<Identifier>,
+    /// FHIR event status; `completed` and `not-done` are shown, `entered-in-error` is not.
+    pub status: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status_reason: Option<CodeableConcept>,
+    /// The kind of a donation, in [`system::DONATION`], or `transfusion` in [`system::PROCEDURE`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<CodeableConcept>,
+    pub subject: Reference,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub occurrence_date_time: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub occurrence_period: Option<Period>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub performer: Vec<Performer>,
+    /// The request that a transfusion fulfils.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub based_on: Vec<Reference>,
+    /// The components transfused.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub used: Vec<CodeableReference>,
+}
+
+/// `Procedure.performer`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Performer {
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub modifier_extension: Vec<Extension>,
+    pub actor: Reference,
+}
+
+impl Procedure {
+    /// When it happened or began, as written.
+    pub fn occurred(&self) -> Option<&str> {
+        self.occurrence_date_time
+            .as_deref()
+            .or_else(|| self.occurrence_period.as_ref()?.start.as_deref())
+    }
+
+    /// Whether it is the transfusion of components.
+    pub fn is_transfusion(&self) -> bool {
+        self.code
+            .as_ref()
+            .is_some_and(|code| code.code_in(system::PROCEDURE) == Some(TRANSFUSION))
+    }
+
+    /// Ids of the components used.
+    pub fn components(&self) -> impl Iterator<Item = &str> {
+        self.used
+            .iter()
+            .filter_map(|used| used.reference.as_ref()?.id_of("BiologicallyDerivedProduct"))
+    }
+
+    pub(super) fn check(&self) -> Result<(), FhirError> {
+        const STATUS: [&str; 8] = [
+            "preparation",
+            "in-progress",
+            "not-done",
+            "on-hold",
+            "stopped",
+            "completed",
+            "entered-in-error",
+            "unknown",
+        ];
+        demand(STATUS.contains(&self.status.as_str()), "Procedure.status")?;
+        demand(self.subject.id_of("Patient").is_some(), "Procedure.subject")?;
+        let both = self.occurrence_date_time.is_some() && self.occurrence_period.is_some();
+        demand(
+            !both
+                && self
+                    .occurred()
+                    .is_some_and(|o| FhirDate::parse(o).is_some()),
+            "Procedure.occurrence",
+        )?;
+        let end = self
+            .occurrence_period
+            .as_ref()
+            .and_then(|p| p.end.as_deref());
+        demand(
+            end.is_none_or(|e| FhirDate::parse(e).is_some()),
+            "Procedure.occurrencePeriod.end",
+        )?;
+        // A transfusion without a component could not be traced back.
+        demand(
+            !self.is_transfusion() || self.components().next().is_some(),
+            "Procedure.used",
+        )
+    }
+}
