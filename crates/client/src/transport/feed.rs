@@ -177,7 +177,141 @@ pub(crate) fn parse(line: &[u8]) -> FeedLine {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{BufRead as _, BufReader, Write as _};
+    use std::net::{TcpListener, TcpStream};
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use super::*;
+    use crate::transport::Deadlines;
+
+    const CHANGES: usize = 5;
+
+    /// The page after a cursor.
+    fn page(after: usize) -> Vec<u8> {
+        let mut text = String::new();
+        for n in after + 1..=CHANGES {
+            let line = if n % 2 == 0 {
+                format!(r#"{{"cursor":"{n}","op":"delete","type":"Flag","id":"{n}"}}"#)
+            } else {
+                format!(r#"{{"cursor":"{n}","op":"put","resource":{{"id":"{n}","text":"қан"}}}}"#)
+            };
+            text.push_str(&line);
+            text.push('\n');
+        }
+        let end = format!("{{\"cursor\":\"{CHANGES}\",\"end\":true,\"more\":false}}\n");
+        text.push_str(&end);
+        text.into_bytes()
+    }
+
+    /// How a body is sent, so that its end is known, or not.
+    #[derive(Clone, Copy, Debug)]
+    enum Form {
+        /// The end of the connection is the end of the body.
+        Close,
+        /// The length is said before.
+        Length,
+        /// zstd.
+        Compressed,
+    }
+
+    /// Answers one request after the other; of each body only as much as `cut` says then.
+    fn serve(form: Form, cut: Arc<AtomicUsize>) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                answer(stream.unwrap(), form, cut.load(Ordering::SeqCst));
+            }
+        });
+        format!("http://{address}")
+    }
+
+    fn answer(mut stream: TcpStream, form: Form, cut: usize) {
+        let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
+        let request = lines.next().unwrap().unwrap();
+        while !lines.next().unwrap().unwrap().is_empty() {}
+        let after = request
+            .split_once("after=")
+            .map_or(0, |(_, rest)| rest[..1].parse().unwrap());
+        let (body, header) = match form {
+            Form::Close => (page(after), String::new()),
+            Form::Length => {
+                let body = page(after);
+                let header = format!("content-length: {}\r\n", body.len());
+                (body, header)
+            }
+            Form::Compressed => {
+                let body = zstd::encode_all(page(after).as_slice(), 3).unwrap();
+                (body, "content-encoding: zstd\r\n".to_owned())
+            }
+        };
+        let head = format!(
+            "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-type: application/x-ndjson\r\n{header}\r\n"
+        );
+        stream.write_all(head.as_bytes()).unwrap();
+        stream.write_all(&body[..cut.min(body.len())]).unwrap();
+    }
+
+    /// The cursors of one answer, and how it ended: `None` with its end line.
+    async fn read(
+        transport: &Transport,
+        after: Option<&str>,
+    ) -> (Vec<String>, Option<&'static str>) {
+        let token = Token("token".to_owned().into());
+        let mut page = transport
+            .changes(&token, Stream::All, after, 500)
+            .await
+            .unwrap();
+        let mut cursors = Vec::new();
+        loop {
+            match page.next().await {
+                Ok(FeedLine::Put { cursor, .. } | FeedLine::Delete { cursor, .. }) => {
+                    cursors.push(cursor);
+                }
+                Ok(FeedLine::End { more, .. }) => {
+                    assert!(!more);
+                    return (cursors, None);
+                }
+                Ok(FeedLine::Broken) => panic!("half a line was taken for a line"),
+                Err(error) => return (cursors, Some(error.code())),
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_feed_cut_at_every_byte_goes_on_where_it_ended() {
+        let all: Vec<String> = (1..=CHANGES).map(|n| n.to_string()).collect();
+        for form in [Form::Close, Form::Length, Form::Compressed] {
+            let cut = Arc::new(AtomicUsize::new(0));
+            let url = serve(form, Arc::clone(&cut));
+            let transport = Transport::new(&url, None, None, Deadlines::default()).unwrap();
+            let plain = page(0);
+            let length = match form {
+                Form::Compressed => zstd::encode_all(plain.as_slice(), 3).unwrap().len(),
+                Form::Close | Form::Length => plain.len(),
+            };
+            for at in 0..=length {
+                cut.store(at, Ordering::SeqCst);
+                let (mut cursors, ended) = read(&transport, None).await;
+                if let Form::Close | Form::Length = form {
+                    let whole = plain[..at].split(|byte| *byte == b'\n').count() - 1;
+                    assert_eq!(cursors.len(), whole.min(CHANGES), "{form:?} {at}");
+                    let end = (whole <= CHANGES).then_some("server-truncated");
+                    assert_eq!(ended, end, "{form:?} {at}");
+                }
+                assert!(at < length || ended.is_none(), "{form:?}");
+                cut.store(usize::MAX, Ordering::SeqCst);
+                if ended.is_some() {
+                    assert_eq!(ended, Some("server-truncated"), "{form:?} {at}");
+                    let (rest, ended) = read(&transport, cursors.last().cloned().as_deref()).await;
+                    assert_eq!(ended, None);
+                    cursors.extend(rest);
+                }
+                assert_eq!(cursors, all, "each once: {form:?} {at}");
+            }
+        }
+    }
 
     #[test]
     fn lines_are_told_apart_and_nonsense_is_only_broken() {
