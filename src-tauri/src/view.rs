@@ -140,6 +140,8 @@ seam! {
         pub wedged: Vec<WedgedItem>,
         /// An error code: what the server did that it must not.
         pub alarm: Option<String>,
+        /// Latest first.
+        pub courier_files: Vec<CourierFile>,
     }
 
     #[derive(Copy, Eq)]
@@ -150,7 +152,22 @@ seam! {
     #[serde(rename_all = "kebab-case")]
     pub enum QueueKind { Enrolment, Acceptance, DeviceRefusal, AuditEvent }
 
-    pub struct Queue { pub kind: QueueKind, pub waiting: u32, pub wedged: u32 }
+    pub struct Queue {
+        pub kind: QueueKind,
+        pub waiting: u32,
+        pub wedged: u32,
+        /// When the server last acknowledged one of them.
+        pub last_success: Option<String>,
+    }
+
+    /// A courier file that somebody took away.
+    pub struct CourierFile {
+        pub name: String,
+        pub saved_at: String,
+        pub items: u32,
+        /// When its answer was read here.
+        pub answered_at: Option<String>,
+    }
 
     /// An item that waits for a person.
     pub struct WedgedItem {

@@ -29,7 +29,7 @@ mod patients;
 
 pub use answer::Taken;
 pub(crate) use answer::Tidy;
-pub use export::Exported;
+pub use export::{Exported, SavedFile};
 
 /// Pieces in which files are read.
 const PIECE: usize = 256 * 1024;

@@ -16,6 +16,11 @@ use crate::{
 /// Name of the setting: when the server last acknowledged an item, Unix seconds.
 pub(crate) const LAST_SUCCESS: &str = "last_sync_success";
 
+/// The same for items of one kind.
+pub(crate) fn last_success_of(kind: &str) -> String {
+    format!("{LAST_SUCCESS}/{kind}")
+}
+
 /// What became of a receipt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Kept {
@@ -103,10 +108,13 @@ pub(crate) async fn drop_row(
     item_id: &str,
     now: Timestamp,
 ) -> Result<(), DatabaseError> {
-    sqlx::query("DELETE FROM outbox WHERE id = ?")
+    let kind: Option<String> = sqlx::query_scalar("DELETE FROM outbox WHERE id = ? RETURNING kind")
         .bind(item_id)
-        .execute(&mut *store)
+        .fetch_optional(&mut *store)
         .await?;
+    if let Some(kind) = kind {
+        settings::set_int(store, &last_success_of(&kind), now.as_second()).await?;
+    }
     settings::set_int(store, LAST_SUCCESS, now.as_second()).await
 }
 

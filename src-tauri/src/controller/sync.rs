@@ -16,7 +16,11 @@ use tokio::{
 };
 
 use super::{Controller, Event, Phase, Store, failure::told};
-use crate::view::{AppError, Connection, Queue, QueueKind, SyncFacts, SyncPhase, WedgedItem};
+use crate::view::{
+    AppError, Connection, CourierFile, Queue, QueueKind, SyncFacts, SyncPhase, WedgedItem,
+};
+    AppError, Connection, CourierFile, Queue, QueueKind, SyncFacts, SyncPhase, WedgedItem,
+};
 
 /// With nothing to send, the server is looked for this often.
 const QUIET: Duration = Duration::from_mins(1);
@@ -131,6 +135,7 @@ impl Controller {
                     kind: kind(queue.kind),
                     waiting: count(queue.waiting),
                     wedged: count(queue.wedged),
+                    last_success: text(queue.last_success),
                 })
                 .collect(),
             last_success: text(status.last_success),
@@ -147,6 +152,18 @@ impl Controller {
                 })
                 .collect(),
             alarm: status.alarm,
+            courier_files: workstation
+                .saved_files()
+                .await
+                .map_err(|error| told("sync-status", error.code(), &error))?
+                .into_iter()
+                .map(|file| CourierFile {
+                    name: file.name,
+                    saved_at: file.at.to_string(),
+                    items: count(file.items),
+                    answered_at: text(file.answered_at),
+                })
+                .collect(),
         }))
     }
 

@@ -24,7 +24,7 @@ fn typescript() -> String {
     declare! {
         Lang AppError Site Connection State Screen DocumentFacts AgreementView Unit UnitKind Evidence Progress PersonRow
         PersonFacts ReceiptFacts CodeCheck PassphraseCheck SavedProof KnownPerson TermsChange ChangeKind Change BothTexts
-        SyncFacts SyncPhase QueueKind Queue WedgedItem SavedPack FileProgress QrCode
+        SyncFacts SyncPhase QueueKind Queue CourierFile WedgedItem SavedPack FileProgress QrCode
         FramesTaken Lease Mode FileTaken DonorPage DonorRow DeferralState BloodGroup
         DeferralKind Deferral DonationKind DonationStatus Donation Sex DonorCard
     }

@@ -5,11 +5,15 @@ use std::path::{Path, PathBuf};
 use infoblood_agreement::{
     courier::{AnswerHead, AnswerReader, AnswerRecord, DeviceState, ItemState},
     keys::PublicKey,
+    sealed::Kind,
 };
 use serde::{Deserialize, Serialize};
 use sqlx::Connection as _;
 
-use super::{Chunks, Cursors, NewFile, PackError, Progress, export::requests};
+use super::{
+    Chunks, Cursors, NewFile, PackError, Progress,
+    export::{answered, requests},
+};
 use crate::{
     DocumentsError, Revocation, Workstation,
     database::DatabaseError,
@@ -17,6 +21,7 @@ use crate::{
     receipts::{self, Kept},
     session::{stored_grant, verify_grant},
     settings,
+    sync::verdict,
     transport::PublishedDocument,
 };
 use infoblood_agreement::courier::CourierError;
@@ -271,7 +276,15 @@ impl Workstation {
                 }
             }
             ItemState::Rejected { code } => {
-                if self.wedge(id, &code).await? {
+                let kind: Option<String> =
+                    sqlx::query_scalar("SELECT kind FROM outbox WHERE id = ?")
+                        .bind(id)
+                        .fetch_optional(&mut *self.store().await)
+                        .await?;
+                let kind = kind.as_deref().and_then(Kind::parse);
+                if kind.is_some_and(|kind| verdict::is_final_by_courier(kind, &code))
+                    && self.wedge(id, &code).await?
+                {
                     taken.refused += 1;
                 }
             }
@@ -346,6 +359,7 @@ impl Workstation {
         }
         let counter = i64::try_from(head.counter).map_err(|_| CourierError::Order)?;
         settings::set_int(&mut transaction, COUNTER, counter).await?;
+        answered(&mut transaction, &head.nonce, self.now().as_second()).await?;
         transaction.commit().await?;
         Ok(())
     }

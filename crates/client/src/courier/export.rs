@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use infoblood_agreement::courier::{PackId, RequestHead, RequestRecord, RequestWriter};
+use jiff::Timestamp;
 use rand_core::Rng as _;
 use serde::{Deserialize, Serialize};
 use sqlx::SqliteConnection;
@@ -33,6 +34,29 @@ pub(super) struct Asked {
     pub(super) cursors: Cursors,
     /// Whether a person carries it; of the others only the last is remembered.
     pub(super) is_carried: bool,
+    /// The name of the file, when it was written (Unix seconds) and how many items are in it.
+    #[serde(default)]
+    pub(super) name: String,
+    #[serde(default)]
+    pub(super) at: i64,
+    #[serde(default)]
+    pub(super) items: u64,
+    /// When its answer was read, Unix seconds.
+    #[serde(default)]
+    pub(super) answered_at: Option<i64>,
+}
+
+/// A file that somebody took away.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SavedFile {
+    /// Its name, without the folder.
+    pub name: String,
+    /// When it was written.
+    pub at: Timestamp,
+    /// Sealed items in it.
+    pub items: u64,
+    /// When its answer was read here.
+    pub answered_at: Option<Timestamp>,
 }
 
 impl Workstation {
@@ -107,6 +131,13 @@ impl Workstation {
             nonce: hex::encode(nonce),
             cursors,
             is_carried,
+            name: path
+                .file_name()
+                .map(|name| name.to_string_lossy().into_owned())
+                .unwrap_or_default(),
+            at: now,
+            items,
+            answered_at: None,
         })
         .await?;
         file.finish().await?;
@@ -127,6 +158,22 @@ impl Workstation {
         .bind(PAGE)
         .fetch_all(&mut *self.store().await)
         .await?)
+    }
+
+    /// The files that were saved to be carried, latest first; at most 16 are remembered.
+    pub async fn saved_files(&self) -> Result<Vec<SavedFile>, DatabaseError> {
+        let requests = requests(&mut *self.store().await).await?;
+        let time = |at| Timestamp::from_second(at).unwrap_or_default();
+        let carried = requests.into_iter().rev().filter(|asked| asked.is_carried);
+        Ok(carried
+            .filter(|asked| !asked.name.is_empty())
+            .map(|asked| SavedFile {
+                name: asked.name,
+                at: time(asked.at),
+                items: asked.items,
+                answered_at: asked.answered_at.map(time),
+            })
+            .collect())
     }
 
     async fn remember(&self, asked: Asked) -> Result<(), StoreError> {
@@ -154,6 +201,21 @@ impl Workstation {
         settings::set(&mut *self.store().await, CURSORS, &json).await?;
         Ok(())
     }
+}
+
+/// Notes that the answer to the request with this nonce was read.
+pub(super) async fn answered(
+    store: &mut SqliteConnection,
+    nonce: &[u8; 16],
+    at: i64,
+) -> Result<(), StoreError> {
+    let nonce = hex::encode(nonce);
+    let mut requests = requests(store).await?;
+    for asked in requests.iter_mut().filter(|asked| asked.nonce == nonce) {
+        asked.answered_at = Some(at);
+    }
+    let json = serde_json::to_vec(&requests).map_err(StoreError::sign)?;
+    Ok(settings::set(store, REQUESTS, &json).await?)
 }
 
 /// The requests whose answers are still expected, oldest first.

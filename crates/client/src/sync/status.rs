@@ -6,7 +6,10 @@ use sqlx::FromRow;
 
 use super::{engine::Phase, restored};
 use crate::{
-    Workstation, database::DatabaseError, receipts::LAST_SUCCESS, settings,
+    Workstation,
+    database::DatabaseError,
+    receipts::{LAST_SUCCESS, last_success_of},
+    settings,
     workstation::NEEDS_COURIER,
 };
 
@@ -36,6 +39,8 @@ pub struct Queue {
     pub waiting: u64,
     /// Refused for good.
     pub wedged: u64,
+    /// When the server last acknowledged one of them.
+    pub last_success: Option<Timestamp>,
 }
 
 /// An item that waits for a person.
@@ -78,13 +83,20 @@ impl Workstation {
         .bind(NEEDS_COURIER)
         .fetch_all(&mut *store)
         .await?;
-        let last_success = settings::int(&mut store, LAST_SUCCESS).await?;
+        let time = |at: Option<i64>| at.and_then(|at| Timestamp::from_second(at).ok());
+        let last_success = time(settings::int(&mut store, LAST_SUCCESS).await?);
+        let mut successes = Vec::new();
+        for kind in Kind::ALL {
+            let at = settings::int(&mut store, &last_success_of(kind.as_str())).await?;
+            successes.push(time(at));
+        }
         let alarm = restored::alarm(&mut store).await?;
         drop(store);
 
         let queues: Vec<_> = Kind::ALL
             .into_iter()
-            .map(|kind| {
+            .zip(successes)
+            .map(|(kind, last_success)| {
                 let (waiting, wedged) = counts
                     .iter()
                     .find(|(name, ..)| name == kind.as_str())
@@ -93,6 +105,7 @@ impl Workstation {
                     kind,
                     waiting: waiting.unsigned_abs(),
                     wedged: wedged.unsigned_abs(),
+                    last_success,
                 }
             })
             .collect();
@@ -109,7 +122,7 @@ impl Workstation {
         Ok(SyncStatus {
             phase,
             queues,
-            last_success: last_success.and_then(|at| Timestamp::from_second(at).ok()),
+            last_success,
             next_attempt_at: seen.next_attempt_at.filter(|_| waiting > carried),
             wedged: stuck
                 .into_iter()

@@ -64,6 +64,12 @@ pub fn of_status(status: Option<&ItemStatus>) -> Verdict {
     }
 }
 
+/// Whether what a courier's answer says of an item it did not take stands whatever happens at the server later: without the enrolment
+/// that the rest builds on, only the enrolment itself is refused for good.
+pub fn is_final_by_courier(kind: Kind, code: &str) -> bool {
+    kind == Kind::Enrolment || !matches!(code, "key-unknown" | "device-unknown")
+}
+
 /// Whether a refusal of this kind of item stands whatever happens at the server later. A decision whose key the server does not know
 /// waits: a server that was restored from a backup gets the enrolment again.
 fn is_final(kind: Kind, error: &TransportError) -> bool {
@@ -74,4 +80,19 @@ fn is_final(kind: Kind, error: &TransportError) -> bool {
                 error.code(),
                 "document-unknown" | "person-revoked" | "device-revoked"
             ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_builds_on_an_enrolment_is_not_refused_for_good_without_it() {
+        for kind in [Kind::Acceptance, Kind::DeviceRefusal, Kind::AuditEvent] {
+            assert!(!is_final_by_courier(kind, "device-unknown"), "{kind:?}");
+            assert!(!is_final_by_courier(kind, "key-unknown"), "{kind:?}");
+            assert!(is_final_by_courier(kind, "person-revoked"), "{kind:?}");
+        }
+        assert!(is_final_by_courier(Kind::Enrolment, "device-unknown"));
+    }
 }

@@ -8,6 +8,7 @@ use infoblood_agreement::{
     document::Document,
     enrolment_code::EnrolmentCode,
     key_set::KeySet,
+    keys::PublicKey,
     sealed::{Kind, SealedItem, item_id},
     statement::{
         Acceptance, Decision, EnrolmentRequest, EnrolmentSecrets, Evidence, Language, leaf_hash,
@@ -56,6 +57,10 @@ pub(crate) struct Disk {
     sequence: u64,
     previous: Option<[u8; 32]>,
     audit_head: (u64, Option<[u8; 32]>),
+    /// Nonces of requests that somebody carries.
+    pub(crate) asked: Vec<[u8; 16]>,
+    /// Of the last answer that was read.
+    pub(crate) counter: u64,
 }
 
 struct Signed {
@@ -77,12 +82,13 @@ pub(crate) struct Client {
     pub(crate) clock: i64,
     /// It dies before this many further steps on the disk.
     pub(crate) fuse: Option<u64>,
-    key_set: KeySet,
+    pub(crate) key_set: KeySet,
+    pub(crate) authority: PublicKey,
     pub(crate) deaths: u64,
 }
 
 impl Client {
-    pub(crate) fn new(key_set: &KeySet, chance: &mut Chance) -> Self {
+    pub(crate) fn new(key_set: &KeySet, authority: PublicKey, chance: &mut Chance) -> Self {
         Self {
             disk: Disk::default(),
             told: BTreeSet::new(),
@@ -93,6 +99,7 @@ impl Client {
             clock: 0,
             fuse: None,
             key_set: key_set.clone(),
+            authority,
             deaths: 0,
         }
     }
@@ -105,7 +112,7 @@ impl Client {
         self.disk.people.len()
     }
 
-    fn step(&mut self) -> Result<(), Died> {
+    pub(crate) fn step(&mut self) -> Result<(), Died> {
         match &mut self.fuse {
             Some(0) => Err(Died),
             Some(left) => {
@@ -349,6 +356,11 @@ impl Client {
                 }
             }
         }
+        let _ = self.load(now, chance);
+    }
+
+    /// A round of the driver begins with what is stored.
+    pub(crate) fn load(&mut self, now: Timestamp, chance: &mut Chance) -> Result<(), Died> {
         let rows = self
             .disk
             .rows
@@ -362,7 +374,8 @@ impl Client {
             .filter(|statement| statement.kind == Kind::Enrolment && statement.receipt.is_some())
             .filter_map(|statement| statement.identity)
             .collect();
-        let _ = self.take(Event::Loaded { rows, enrolled }, now, chance);
+        self.take(Event::Loaded { rows, enrolled }, now, chance)
+            .map(|_| ())
     }
 
     /// Gives the engine an event and does on the disk what it says, as the driver does; what is to be sent comes back.

@@ -1,5 +1,5 @@
 //! A simulated world: several clients and one server on a network that loses, doubles, delays, reorders and changes messages, with
-//! crashes of both, partitions and clocks that jump. Everything follows from a seed; an oracle looks after every step.
+//! crashes of both, partitions, clocks that jump and courier files that are damaged, doubled and brought to the wrong place. Everything follows from a seed; an oracle looks after every step.
 //!
 //! The server is the real service on its real storage; the clients are the real engine and the real judgement of answers over a
 //! modelled disk. `INFOBLOOD_SEED` plays one seed again, `INFOBLOOD_WORLD_MINUTES` goes on with fresh seeds for that long.
@@ -8,6 +8,7 @@
 
 mod chance;
 mod client;
+mod courier;
 mod network;
 mod play;
 mod server;
@@ -69,6 +70,11 @@ async fn nothing_acknowledged_is_lost_or_doubled_in_any_world() {
         all.lost += counts.lost;
         all.doubled += counts.doubled;
         all.changed += counts.changed;
+        all.carried += counts.carried;
+        all.answers += counts.answers;
+        all.answers_refused += counts.answers_refused;
+        all.files_damaged += counts.files_damaged;
+        all.files_lost += counts.files_lost;
     }
     println!("{worlds} worlds: {all:?}");
     // The worlds are worth something only if all of it happens in them.
@@ -81,6 +87,11 @@ async fn nothing_acknowledged_is_lost_or_doubled_in_any_world() {
         all.lost,
         all.doubled,
         all.changed,
+        all.carried,
+        all.answers,
+        all.answers_refused,
+        all.files_damaged,
+        all.files_lost,
     ] {
         assert!(happened > 0, "{all:?}");
     }

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use crate::{
     chance::Chance,
     client::{Client, Died, unreachable},
+    courier::{Bag, Content},
     network::{Answer, Network, Packet, Question},
     server::{BEGINNING, Server},
 };
@@ -32,6 +33,11 @@ pub(crate) struct Counts {
     pub(crate) lost: u64,
     pub(crate) doubled: u64,
     pub(crate) changed: u64,
+    pub(crate) carried: u64,
+    pub(crate) answers: u64,
+    pub(crate) answers_refused: u64,
+    pub(crate) files_damaged: u64,
+    pub(crate) files_lost: u64,
 }
 
 pub(crate) struct World {
@@ -39,6 +45,7 @@ pub(crate) struct World {
     server: Server,
     clients: Vec<Client>,
     network: Network,
+    bag: Bag,
     codes: Vec<(String, EnrolmentCode)>,
     /// Milliseconds since the beginning.
     now: u64,
@@ -57,13 +64,14 @@ impl World {
             codes.push(server.person(&format!("person-{n}"), &mut chance).await);
         }
         let clients = (0..CLIENTS)
-            .map(|_| Client::new(server.key_set(), &mut chance))
+            .map(|_| Client::new(server.key_set(), server.authority(), &mut chance))
             .collect();
         Self {
             chance,
             server,
             clients,
             network: Network::default(),
+            bag: Bag::default(),
             codes,
             now: 0,
             cut: [0; CLIENTS],
@@ -89,6 +97,8 @@ impl World {
         self.counts.lost = self.network.lost;
         self.counts.doubled = self.network.doubled;
         self.counts.changed = self.network.changed;
+        self.counts.files_damaged = self.bag.damaged;
+        self.counts.files_lost = self.bag.lost;
         for client in &self.clients {
             self.counts.told += client.told.len() as u64;
             self.counts.client_deaths += client.deaths;
@@ -110,7 +120,7 @@ impl World {
 
     async fn step(&mut self) {
         let client = usize::try_from(self.chance.below(CLIENTS as u64)).unwrap();
-        match self.chance.below(100) {
+        match self.chance.below(108) {
             0..42 => self.arrive().await,
             42..57 => {
                 let wait = self.chance.below(90_000);
@@ -136,7 +146,16 @@ impl World {
             }
             91..95 => self.cut[client] = self.now + self.chance.below(400_000),
             95..98 => self.clients[client].clock = self.chance.around(3 * 24 * 3600 * 1000),
-            _ => self.clients[client].clock = 0,
+            98..100 => self.clients[client].clock = 0,
+            100..103 => {
+                let (bytes, items) = self.clients[client].export(&mut self.chance);
+                let content = Content::Request {
+                    from: client,
+                    items,
+                };
+                self.bag.put(bytes, content, &mut self.chance);
+            }
+            _ => self.carry().await,
         }
     }
 
@@ -161,6 +180,51 @@ impl World {
         };
         if let Err(Died) = done {
             self.restart(client);
+        }
+    }
+
+    /// Some file comes to where it goes, or an answer to somebody else. It stays in the bag: it may come again.
+    async fn carry(&mut self) {
+        let at = self.chance.below(self.bag.files.len() as u64);
+        let Some(file) = self.bag.files.get(usize::try_from(at).unwrap()).cloned() else {
+            return;
+        };
+        match file.content {
+            Content::Request { from, items } => {
+                if self.down > self.now {
+                    return;
+                }
+                let is_interrupted = self.chance.percent(10);
+                let answer = self.server.carry(&file.bytes, &items, is_interrupted).await;
+                assert!(
+                    !file.is_damaged || answer.is_none(),
+                    "a damaged request was answered"
+                );
+                if let Some(answer) = answer {
+                    self.counts.carried += 1;
+                    let content = Content::Answer { to: from };
+                    self.bag.put(answer, content, &mut self.chance);
+                }
+            }
+            Content::Answer { to } => {
+                let is_astray = self.chance.percent(15);
+                let reader = if is_astray { (to + 1) % CLIENTS } else { to };
+                let now = self.time();
+                let result = self.clients[reader].read_answer(&file.bytes, now, &mut self.chance);
+                match result {
+                    Ok(Ok(())) => {
+                        assert!(!file.is_damaged && !is_astray, "read what is not for it");
+                        assert!(!file.is_read, "the same answer was read twice");
+                        // Copies of it are the same answer.
+                        for copy in &mut self.bag.files {
+                            copy.is_read |= copy.bytes == file.bytes;
+                        }
+                        self.counts.answers += 1;
+                    }
+                    Ok(Err(_)) => self.counts.answers_refused += 1,
+                    Err(Died) => self.restart(reader),
+                }
+            }
         }
     }
 
@@ -312,7 +376,6 @@ impl World {
                 .any(|statement| statement.kind == Kind::Enrolment && statement.receipt.is_some());
             for (row, _) in disk.rows.values() {
                 let is_refused = row.is_wedged
-                    && row.error.as_deref() == Some("code-used")
                     && row
                         .identity
                         .is_some_and(|identity| disk.refused.contains_key(&identity));

@@ -7,6 +7,7 @@ use infoblood_agreement::{
     enrolment_code::EnrolmentCode as Code,
     grant::Role,
     key_set::KeySet,
+    keys::PublicKey,
     profile::{DeviceApproval, person_id},
     sealed::Kind,
 };
@@ -15,7 +16,7 @@ use infoblood_server::{
     Context, Place,
     clock::ManualClock,
     problem::Problem,
-    service::{audit, enrolments, entries, init},
+    service::{audit, courier, enrolments, entries, init},
     storage::{
         AuditStorage as _, Database as _, EnrolmentCode, LogStorage as _, PeopleStorage as _,
         Person, Site, SiteStorage as _, Transaction as _, sqlite::SqliteDatabase,
@@ -23,7 +24,7 @@ use infoblood_server::{
 };
 use tempfile::TempDir;
 
-use crate::chance::Chance;
+use crate::{chance::Chance, courier::Packed};
 
 pub(crate) const SITE: &str = "ALM";
 /// Where every world begins, Unix seconds.
@@ -95,6 +96,10 @@ impl Server {
 
     pub(crate) fn key_set(&self) -> &KeySet {
         &self.context().key_set
+    }
+
+    pub(crate) fn authority(&self) -> PublicKey {
+        self.context().authority
     }
 
     pub(crate) fn time_goes_by(&self, time: Duration) {
@@ -173,6 +178,72 @@ impl Server {
             id: Some(id.to_owned()),
             status,
             code,
+        }
+    }
+
+    /// A pack in, the answer out; `None`: it was refused, and nothing of it was taken. What dies before the answer is written has taken
+    /// the items all the same.
+    pub(crate) async fn carry(
+        &mut self,
+        pack: &[u8],
+        items: &[Packed],
+        is_interrupted: bool,
+    ) -> Option<Vec<u8>> {
+        let context = self.context();
+        let mut intake = courier::Intake::new(&context.keys.sealing).unwrap();
+        intake.push(pack).await.ok()?;
+        let mut request = intake.end().ok()?;
+        let taken = courier::take(context, &mut request, courier::MAX_WRONG_CODES)
+            .await
+            .unwrap();
+        let mut answer = Vec::new();
+        if !is_interrupted {
+            let reply = courier::settle(context, &request, taken).await.unwrap();
+            let (pieces, mut receiver) = tokio::sync::mpsc::channel(1);
+            let write = async {
+                let written = reply.write(context, &pieces).await;
+                drop(pieces);
+                written.unwrap();
+            };
+            let read = async {
+                while let Some(piece) = receiver.recv().await {
+                    answer.extend(piece.unwrap());
+                }
+            };
+            tokio::join!(write, read);
+        }
+        self.note(items).await;
+        if is_interrupted {
+            self.die().await;
+            return None;
+        }
+        Some(answer)
+    }
+
+    /// Notes what of a pack is in the database now, whether anybody was told or not.
+    async fn note(&mut self, items: &[Packed]) {
+        let mut tx = self
+            .context
+            .as_ref()
+            .unwrap()
+            .database
+            .read()
+            .await
+            .unwrap();
+        for (id, leaf) in items {
+            if let Some(leaf) = leaf {
+                if let Some(entry) = tx.entry(leaf).await.unwrap() {
+                    let before = self
+                        .registered
+                        .insert(hex::encode(leaf), entry.receipt.clone());
+                    assert!(before.is_none_or(|before| before == entry.receipt));
+                }
+            } else {
+                let hash: [u8; 32] = hex::decode(id).unwrap().try_into().unwrap();
+                if tx.has_audit_event(&hash).await.unwrap() {
+                    self.audited.insert(id.clone(), id.clone());
+                }
+            }
         }
     }
 
