@@ -38,6 +38,11 @@ describe('sync', () => {
     const rows = screen.getAllByTestId('queue').map((row) => row.textContent);
     expect(rows).toHaveLength(4);
     expect(rows[3]).toContain('37');
+    const lasts = screen.getAllByTestId('queue-last').map((cell) => cell.textContent.trim());
+    expect(lasts).toEqual(['07.10.2026 09:00', 'ещё не было', 'ещё не было', '22.11.2026 09:41']);
+    const files = screen.getAllByTestId('courier-file').map((file) => file.textContent);
+    expect(files[0]).toContain('ответ ещё не прочитан');
+    expect(files[1]).toContain('ответ прочитан: 09.11.2026 12:30');
     expect(screen.getByTestId('sync-last').textContent).toContain('22.11.2026 09:41');
     expect(screen.getByTestId('sync-next').textContent).toContain('09:51');
     expect(screen.getByTestId('sync-lease').textContent).toContain('ещё 30 дн.');

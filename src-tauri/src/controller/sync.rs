@@ -19,8 +19,6 @@ use super::{Controller, Event, Phase, Store, failure::told};
 use crate::view::{
     AppError, Connection, CourierFile, Queue, QueueKind, SyncFacts, SyncPhase, WedgedItem,
 };
-    AppError, Connection, CourierFile, Queue, QueueKind, SyncFacts, SyncPhase, WedgedItem,
-};
 
 /// With nothing to send, the server is looked for this often.
 const QUIET: Duration = Duration::from_mins(1);

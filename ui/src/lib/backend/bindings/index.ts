@@ -158,13 +158,27 @@ last_success: string | null, next_attempt_at: string | null, wedged: Array<Wedge
 /**
  * An error code: what the server did that it must not.
  */
-alarm: string | null, };
+alarm: string | null, 
+/**
+ * Latest first.
+ */
+courier_files: Array<CourierFile>, };
 
 export type SyncPhase = "idle" | "connecting" | "sending" | "receiving" | "waiting" | "wedged";
 
 export type QueueKind = "enrolment" | "acceptance" | "device-refusal" | "audit-event";
 
-export type Queue = { kind: QueueKind, waiting: number, wedged: number, };
+export type Queue = { kind: QueueKind, waiting: number, wedged: number, 
+/**
+ * When the server last acknowledged one of them.
+ */
+last_success: string | null, };
+
+export type CourierFile = { name: string, saved_at: string, items: number, 
+/**
+ * When its answer was read here.
+ */
+answered_at: string | null, };
 
 export type WedgedItem = { id: string, kind: QueueKind, created_at: string, attempts: number, 
 /**
