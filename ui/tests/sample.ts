@@ -161,17 +161,10 @@ export const card: DonorCard = {
 export const sync: SyncFacts = {
   phase: 'waiting',
   queues: [
-<<<<<<< HEAD
-    { kind: 'enrolment', waiting: 0, wedged: 0 },
-    { kind: 'acceptance', waiting: 0, wedged: 1 },
-    { kind: 'device-refusal', waiting: 0, wedged: 0 },
-    { kind: 'audit-event', waiting: 37, wedged: 2 },
-=======
     { kind: 'enrolment', waiting: 0, wedged: 0, last_success: '2026-10-07T04:00:00Z' },
     { kind: 'acceptance', waiting: 0, wedged: 1, last_success: null },
     { kind: 'device-refusal', waiting: 0, wedged: 0, last_success: null },
-    { kind: 'audit-event', waiting: 37, wedged: 1, last_success: '2026-11-22T04:41:00Z' },
->>>>>>> 89aaa5f (Sync screen: bindings and samples of the queues' last success and saved files)
+    { kind: 'audit-event', waiting: 37, wedged: 2, last_success: '2026-11-22T04:41:00Z' },
   ],
   last_success: '2026-11-22T04:41:00Z',
   courier_files: [
