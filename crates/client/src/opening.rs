@@ -189,6 +189,14 @@ pub(crate) async fn keep(keyring: &TimedKeyring, keys: &WorkstationKeys) -> Resu
 
 /// Gives a database and what belongs to it the next free numbered name: `workstation.quarantine-0.db`, `….db-wal`.
 fn set_aside(dir: &Path, database: &str) -> io::Result<()> {
+    set_aside_by(dir, database, |from, to| fs::rename(from, to))
+}
+
+fn set_aside_by(
+    dir: &Path,
+    database: &str,
+    mut rename: impl FnMut(&Path, &Path) -> io::Result<()>,
+) -> io::Result<()> {
     let here = |suffix: &&str| dir.join(format!("{database}{suffix}")).exists();
     if !SUFFIXES.iter().any(here) {
         return Ok(());
@@ -199,8 +207,12 @@ fn set_aside(dir: &Path, database: &str) -> io::Result<()> {
         if SUFFIXES.iter().any(|suffix| to(suffix).exists()) {
             continue;
         }
-        for suffix in SUFFIXES.iter().filter(|suffix| here(suffix)) {
-            fs::rename(dir.join(format!("{database}{suffix}")), to(suffix))?;
+        // The database last: a log never lies where a new database may be made, and an interrupted turn is seen and finished.
+        for suffix in SUFFIXES.iter().rev().filter(|suffix| here(suffix)) {
+            if suffix.is_empty() {
+                sync_directory(dir)?;
+            }
+            rename(&dir.join(format!("{database}{suffix}")), &to(suffix))?;
         }
         tracing::warn!(name = stem, "a database was set aside");
         return sync_directory(dir);
@@ -258,5 +270,36 @@ mod tests {
         }
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 4);
         assert!(was_set_aside(dir.path()).unwrap());
+    }
+
+    #[test]
+    fn a_crash_between_two_renames_leaves_no_log_without_its_database() {
+        for steps in 0..=SUFFIXES.len() {
+            let dir = tempfile::tempdir().unwrap();
+            let at = |name: &str| dir.path().join(name);
+            for suffix in SUFFIXES {
+                fs::write(at(&format!("{DATABASE}{suffix}")), suffix).unwrap();
+            }
+            let mut left = steps;
+            let result = set_aside_by(dir.path(), DATABASE, |from, to| {
+                if left == 0 {
+                    return Err(io::Error::other("the power went"));
+                }
+                left -= 1;
+                fs::rename(from, to)
+            });
+            assert_eq!(result.is_ok(), steps == SUFFIXES.len());
+            let is_here = |suffix: &str| at(&format!("{DATABASE}{suffix}")).exists();
+            assert!(is_here("") || !SUFFIXES.into_iter().any(is_here), "{steps}");
+
+            set_aside(dir.path(), DATABASE).unwrap();
+            assert!(!SUFFIXES.into_iter().any(is_here));
+            let mut kept: Vec<_> = fs::read_dir(dir.path())
+                .unwrap()
+                .map(|entry| fs::read_to_string(entry.unwrap().path()).unwrap())
+                .collect();
+            kept.sort();
+            assert_eq!(kept, ["", "-journal", "-shm", "-wal"]);
+        }
     }
 }

@@ -5,11 +5,12 @@ use std::{
     fs::{self, File},
     io,
     path::Path,
+    sync::Arc,
 };
 
 use infoblood_agreement::vault::WorkstationKeys;
 use sqlx::{Connection as _, SqliteConnection};
-use zeroize::Zeroizing;
+use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::{
     OpenError, UnlockError, Workstation,
@@ -215,7 +216,11 @@ impl Workstation {
         let mut store = self.store().await;
         remove_database(dir, REWRITE)?;
         export(&mut store, &dir.join(REWRITE), &keys).await?;
-        File::open(dir.join(REWRITE))?.sync_all()?;
+        // Opened to write: Windows flushes nothing else.
+        File::options()
+            .write(true)
+            .open(dir.join(REWRITE))?
+            .sync_all()?;
         sync_directory(dir)?;
         opening::keep(&self.0.keyring, &keys).await?;
         let closed = std::mem::replace(&mut *store, SqliteConnection::connect(":memory:").await?);
@@ -262,20 +267,28 @@ async fn export(
     keys: &WorkstationKeys,
 ) -> Result<(), DatabaseError> {
     let key = Zeroizing::new(hex::encode(*keys.database_key()));
-    // A key cannot be bound; hex digits need no quoting, and statements are not logged.
-    let attach = Zeroizing::new(format!(
-        "ATTACH DATABASE ? AS rewrite KEY \"x'{}'\"",
-        key.as_str()
-    ));
-    sqlx::query(sqlx::AssertSqlSafe(attach.as_str().to_owned()))
+    let literal = Zeroizing::new(format!("x'{}'", key.as_str()));
+    // Bound, so that no text of a statement has the key.
+    let mut bound: Arc<str> = Arc::from(literal.as_str());
+    let attached = sqlx::query("ATTACH DATABASE ? AS rewrite KEY ?")
         .bind(to.to_string_lossy().into_owned())
+        .bind(Arc::clone(&bound))
         .execute(&mut *store)
-        .await?;
-    let copied = copy(store, keys).await;
-    sqlx::raw_sql("DETACH DATABASE rewrite")
+        .await;
+    let copied = match attached {
+        Ok(_) => copy(store, keys).await,
+        Err(error) => Err(error.into()),
+    };
+    let detached = sqlx::raw_sql("DETACH DATABASE rewrite")
         .execute(store)
-        .await?;
-    copied
+        .await;
+    // The connection has worked off what was bound: nobody else holds it any more.
+    if let Some(text) = Arc::get_mut(&mut bound) {
+        text.zeroize();
+    }
+    copied?;
+    detached?;
+    Ok(())
 }
 
 async fn copy(store: &mut SqliteConnection, keys: &WorkstationKeys) -> Result<(), DatabaseError> {

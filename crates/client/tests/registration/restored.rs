@@ -246,6 +246,17 @@ async fn the_status_says_done_only_when_the_proof_is_kept() {
     assert_eq!(sync::run_once(&workstation).await.unwrap().sent, 2);
     let done = status(&workstation).await;
     assert!(done.last_success.is_some() && done.phase == Phase::Idle);
+    let last = |kind| {
+        let mut queues = done.queues.iter();
+        queues
+            .find(|queue| queue.kind == kind)
+            .unwrap()
+            .last_success
+    };
+    for kind in [Kind::Enrolment, Kind::Acceptance] {
+        assert_eq!(last(kind), done.last_success);
+    }
+    assert_eq!(last(Kind::DeviceRefusal), None);
 
     // Refused for good: one item and what depends on it, in plain sight; it can be asked for again.
     let stranger = workstation.enrol(request("nobody", &wrong)).await.unwrap();

@@ -56,8 +56,17 @@ pub(super) async fn post<D: Database>(
     }
     let mut answer = String::new();
     for line in lines {
-        answer.push_str(&take(&app, line).await?.to_string());
-        answer.push('\n');
+        match take(&app, line).await {
+            Ok(verdict) => {
+                answer.push_str(&verdict.to_string());
+                answer.push('\n');
+            }
+            Err(problem) if problem.status == 503 => return Err(problem.into()),
+            // What has no verdict is sent again; the others do not wait for it.
+            Err(problem) => {
+                tracing::error!(code = problem.code, cause = ?problem.cause, "an audit event");
+            }
+        }
     }
     Ok(([(CONTENT_TYPE, NDJSON)], answer).into_response())
 }

@@ -90,3 +90,25 @@ async fn an_event_that_does_not_continue_the_chain_is_seen() {
         (&json!("stored"), &json!("audit-broken"))
     );
 }
+
+/// A place in the chain that no database has room for: signed rightly, and a failure of the store every time.
+#[tokio::test]
+async fn an_event_that_cannot_be_stored_holds_no_other() {
+    let world = World::new(DeviceApproval::Auto).await;
+    let mut person = world.accepted("a", "A").await;
+    let first = person.audit_event();
+    let (sequence, previous) = (person.audit_sequence, person.audit_previous);
+    (person.audit_sequence, person.audit_previous) = (u64::MAX - 1, Some([9; 32]));
+    let impossible = person.audit_event();
+    (person.audit_sequence, person.audit_previous) = (sequence, previous);
+    let second = person.audit_event();
+    let lines = [&first, &impossible, &second].map(|event| world.sealed_line(event));
+
+    let answers = world.audit(&lines).await;
+    let statuses: Vec<_> = answers.iter().map(|answer| &answer["status"]).collect();
+    assert_eq!(statuses, ["stored", "stored"]);
+
+    let mut tx = world.context.database.read().await.unwrap();
+    let device = person.device_id();
+    assert_eq!(tx.last_audit_sequence(&device).await.unwrap(), 2);
+}

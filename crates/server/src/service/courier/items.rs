@@ -132,27 +132,43 @@ impl<D: Database> Taking<'_, D> {
     }
 
     async fn store_events(&mut self) {
-        let (ids, messages): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut self.events).into_iter().unzip();
-        if ids.is_empty() {
+        let events = std::mem::take(&mut self.events);
+        if events.is_empty() {
             return;
         }
-        match audit::take_opened(self.context, messages).await {
-            Ok(outcomes) => {
-                for (id, outcome) in ids.into_iter().zip(outcomes) {
-                    let state = match outcome {
-                        Outcome::Stored(_) | Outcome::Duplicate => State::Stored,
-                        Outcome::Rejected(code) => self.refused(code),
-                    };
-                    self.say(id, state, None);
+        match self.store_at_once(&events).await {
+            Ok(()) => {}
+            // One of them is the reason; the others do not wait for it.
+            Err(problem) if problem.status != 503 && events.len() > 1 => {
+                for event in &events {
+                    let event = std::slice::from_ref(event);
+                    if let Err(problem) = self.store_at_once(event).await {
+                        self.failed(event, &problem);
+                    }
                 }
             }
-            Err(problem) => {
-                let state = self.judge(&problem);
-                for id in ids {
-                    self.say(id, state, None);
-                }
-            }
+            Err(problem) => self.failed(&events, &problem),
+        }
+    }
+
+    async fn store_at_once(&mut self, events: &[([u8; 32], Vec<u8>)]) -> Result<(), Problem> {
+        let messages = events.iter().map(|(_, message)| message.clone()).collect();
+        let outcomes = audit::take_opened(self.context, messages).await?;
+        for ((id, _), outcome) in events.iter().zip(outcomes) {
+            let state = match outcome {
+                Outcome::Stored(_) | Outcome::Duplicate => State::Stored,
+                Outcome::Rejected(code) => self.refused(code),
+            };
+            self.say(*id, state, None);
+        }
+        Ok(())
+    }
+
+    /// A failure of the store is never the event's: it is kept where it is.
+    fn failed(&mut self, events: &[([u8; 32], Vec<u8>)], problem: &Problem) {
+        self.judge(problem);
+        for (id, _) in events {
+            self.say(*id, State::Later(problem.code), None);
         }
     }
 

@@ -9,7 +9,7 @@ use hpke::kem::X25519HkdfSha256;
 use hpke::{Deserializable as _, Kem, OpModeS, Serializable as _};
 use infoblood_agreement::cbor::{self, Value};
 use infoblood_agreement::cose::{self, Header, content_type};
-use infoblood_agreement::courier::{MAX_CHUNK_BYTES, RequestRecord};
+use infoblood_agreement::courier::{ItemState, MAX_CHUNK_BYTES, RequestRecord};
 use infoblood_agreement::keys::kid_x25519;
 use infoblood_agreement::profile::DeviceApproval;
 use infoblood_agreement::sealed::{Kind, item_id};
@@ -283,6 +283,27 @@ async fn a_database_that_is_held_elsewhere_leaves_nothing_half_done() {
     let answer = world.answered(&person, world.pack(&person, &items)).await;
     assert_eq!(answer.receipts.len(), 2);
     assert_eq!(answer.grants.len(), 1);
+}
+
+/// Signed rightly, and a failure of the store every time: its place in the chain is a number that no database has room for.
+#[tokio::test]
+async fn an_event_that_cannot_be_stored_holds_no_other() {
+    let world = World::new(DeviceApproval::Auto).await;
+    let mut person = world.accepted("a", "A").await;
+    let first = person.audit_event();
+    let (sequence, previous) = (person.audit_sequence, person.audit_previous);
+    (person.audit_sequence, person.audit_previous) = (u64::MAX - 1, Some([9; 32]));
+    let impossible = person.audit_event();
+    (person.audit_sequence, person.audit_previous) = (sequence, previous);
+    let second = person.audit_event();
+    let items = [&first, &impossible, &second].map(|event| (Kind::AuditEvent, event.clone()));
+    let answer = world.answered(&person, world.pack(&person, &items)).await;
+    let state = |event: &Vec<u8>| &answer.items[&item_id(event)];
+    for event in [&first, &second] {
+        assert_eq!(state(event), &ItemState::Stored);
+    }
+    let waits = state(&impossible);
+    assert!(matches!(waits, ItemState::Later { .. }), "{waits:?}");
 }
 
 #[tokio::test]
