@@ -73,7 +73,7 @@ pub mod system {
     pub const COMPONENT: &str = "urn:infoblood:id:component";
     /// Components: `whole-blood`, `red-cells-sagm`, `red-cells-cpda1`, `platelets`, `ffp`, `cryo`.
     pub const PRODUCT: &str = "urn:infoblood:product";
-    /// `quarantine`, `available`, `reserved`, `issued`, `transfused`, `discarded`, `expired`, [`super::RECALLED`].
+    /// `quarantine`, `available`, `reserved`, `issued`, `transfused`, `processed` (others were made of it), `discarded`, `expired`, [`super::RECALLED`].
     pub const PRODUCT_STATUS: &str = "urn:infoblood:product-status";
     /// Properties of a component: `blood-group`, `storage`, `volume`.
     pub const PROPERTY: &str = "urn:infoblood:property";

@@ -1,10 +1,14 @@
-//! Reproducible synthetic donors as FHIR R5 resources.
+//! A reproducible synthetic blood centre as FHIR R5 resources: donors with their donations, screening and components, and the
+//! recipients to whom components went.
 //!
 //! The same generator state, `today`, sites and count give the same bytes. The iterator streams: what it keeps does not grow
-//! with the number of donors (only one counter per site and year). IINs are unique within one run and their check digits are
+//! with the number of donors: one counter per site and year, and the few recipients of a site who wait for components. IINs are unique within one run and their check digits are
 //! right; names, numbers and deferrals are invented, and no table of a real population stands behind them.
 
+mod components;
+mod laboratory;
 mod people;
+mod recipients;
 mod records;
 
 use std::collections::HashMap;
@@ -12,14 +16,20 @@ use std::collections::HashMap;
 use jiff::{ToSpan as _, civil::Date};
 use rand_core::Rng;
 
-use self::records::{Donor, Running};
+use self::{
+    components::Source,
+    laboratory::Drawn,
+    recipients::Recipient,
+    records::{Donor, Running},
+};
 use crate::{
     donor::DonationKind,
     fhir::{
-        Coding, HumanName, Identifier, Meta, Organization, Patient, Reference, Resource, TEST_DATA,
-        system,
+        Coding, ContactPoint, HumanName, Identifier, Location, Meta, Organization, Patient,
+        Reference, Resource, TEST_DATA, system,
     },
     iin::{Iin, Sex},
+    rules::Rules,
 };
 
 /// Ages in full years at `today` lie between these.
@@ -28,13 +38,27 @@ const OLDEST: i16 = 64;
 /// Serial numbers of IINs are handed out in blocks of this size, one block per donor and birthday.
 const BLOCK: u64 = 16;
 const BLOCKS: u64 = 10_000 / BLOCK;
+/// One recipient comes for so many donors.
+const DONORS_PER_RECIPIENT: u64 = 12;
+/// Hospitals of a site.
+const HOSPITALS: u64 = 2;
+/// Components, screening and vital signs exist for donations of the last so many days.
+const DETAILED: i64 = 730;
+/// Reasons of a deferral that make everything of the donor unusable, with the test that finds them.
+const INFECTIONS: [(&str, &str); 3] = [
+    ("hiv", "hiv"),
+    ("hepatitis-b", "hbv"),
+    ("hepatitis-c", "hcv"),
+];
 
 /// A donor with everything that is known, in the order in which it should be stored.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SyntheticDonor {
     /// Code of the site all these resources belong to.
     pub site: String,
-    /// Patient first, then blood group, deferrals, donations.
+    /// The donor first, then blood group and other findings, deferrals, donations; then a recipient of the site if one comes with
+    /// this donor, and the donor's components after what happened to each (requests, issues, transfusions, reactions), whose
+    /// recipients were in this donor or an earlier one.
     pub resources: Vec<Resource>,
 }
 
@@ -71,6 +95,8 @@ pub struct Donors<R> {
     birthdays: u64,
     offset: u64,
     serials: HashMap<(usize, u8), u32>,
+    recipients: u64,
+    waiting: HashMap<usize, Vec<Recipient>>,
 }
 
 /// Makes `count` donors spread over `sites` (codes), all facts relative to `today`.
@@ -100,7 +126,8 @@ pub fn donors<R: Rng>(
         .get_days()
         .unsigned_abs()
         .into();
-    if count > birthdays * BLOCKS {
+    // Recipients have numbers too.
+    if count > birthdays * BLOCKS / 2 {
         return Err(SyntheticError::TooMany);
     }
     let offset = rng.next_u64() % birthdays;
@@ -114,6 +141,8 @@ pub fn donors<R: Rng>(
         birthdays,
         offset,
         serials: HashMap::new(),
+        recipients: 0,
+        waiting: HashMap::new(),
     })
 }
 
@@ -127,6 +156,38 @@ pub fn organization(site: &str, name: &str) -> Resource {
         name: Some(name.to_owned()),
         ..Organization::default()
     })
+}
+
+/// The hospitals that ask a site for components, each as an organization and a place.
+pub fn hospitals(site: &str) -> Vec<Resource> {
+    const NAMES: [&str; HOSPITALS as usize] = ["Облыстық аурухана", "Қалалық аурухана"];
+    (1..)
+        .zip(NAMES)
+        .flat_map(|(number, name)| {
+            let id = hospital_id(site, number);
+            [
+                Resource::Organization(Organization {
+                    id: id.clone(),
+                    meta: Some(test_meta(site)),
+                    active: Some(true),
+                    name: Some(name.to_owned()),
+                    ..Organization::default()
+                }),
+                Resource::Location(Location {
+                    meta: Some(test_meta(site)),
+                    status: Some("active".to_owned()),
+                    name: Some(name.to_owned()),
+                    managing_organization: Some(Reference::to("Organization", &id)),
+                    id,
+                    ..Location::default()
+                }),
+            ]
+        })
+        .collect()
+}
+
+fn hospital_id(site: &str, number: u64) -> String {
+    format!("h-{site}-{number}")
 }
 
 impl<R: Rng> Iterator for Donors<R> {
@@ -166,15 +227,14 @@ impl<R: Rng> Donors<R> {
             site_index,
             sex,
             resources: Vec::new(),
+            others: Vec::new(),
+            taken: HashMap::new(),
             donations: 0,
             flags: 0,
         };
         one.resources.push(Resource::Patient(Patient {
             id: one.id(),
-            meta: Some(Meta {
-                security: vec![Coding::new(system::ACT_REASON, TEST_DATA)],
-                ..meta(&one.site)
-            }),
+            meta: Some(test_meta(&one.site)),
             identifier: vec![
                 Identifier::new(system::IIN, iin.to_string()),
                 Identifier::new(system::DONOR_NUMBER, format!("D-{:07}", index + 1)),
@@ -185,31 +245,24 @@ impl<R: Rng> Donors<R> {
                 family: Some(name.family),
                 given: name.given,
             }],
+            telecom: vec![ContactPoint {
+                system: Some("phone".to_owned()),
+                value: Some(format!(
+                    "+7 700 {:03} {:02} {:02}",
+                    self.below(1000),
+                    self.below(100),
+                    self.below(100)
+                )),
+            }],
             gender: Some(if sex == Sex::Male { "male" } else { "female" }.to_owned()),
             birth_date: Some(birth.to_string()),
             managing_organization: Some(Reference::to("Organization", &one.site)),
             ..Patient::default()
         }));
-        let dates = self.donation_dates(birth);
-        let running = self.deferrals(&mut one);
-        if let Some(Running {
-            since,
-            found_at_visit: true,
-        }) = running
-        {
-            self.donation(&mut one, since, DonationKind::WholeBlood, false);
+        if index.is_multiple_of(DONORS_PER_RECIPIENT) {
+            self.recipient(&mut one);
         }
-        for &(day, kind) in &dates {
-            // Nobody donates while deferred.
-            if running.is_none_or(|r| day < r.since) {
-                let done = !self.chance(6);
-                self.donation(&mut one, day, kind, done);
-            }
-        }
-        if !dates.is_empty() || self.chance(70) {
-            let tested = dates.last().map_or(self.today, |(day, _)| *day);
-            self.blood_group(&mut one, tested);
-        }
+        self.history(&mut one, birth);
         // Patient, blood group, deferrals, donations.
         one.resources.sort_by_key(|r| match r {
             Resource::Patient(_) => 0,
@@ -217,10 +270,96 @@ impl<R: Rng> Donors<R> {
             Resource::Flag(_) => 2,
             _ => 3,
         });
+        one.resources.append(&mut one.others);
         Some(SyntheticDonor {
             site: one.site,
             resources: one.resources,
         })
+    }
+
+    /// Donations, deferrals, findings and components.
+    fn history(&mut self, one: &mut Donor, birth: Date) {
+        let dates = self.donation_dates(birth);
+        let mut running = self.deferrals(one);
+        let reactive = self.reactive(one, &dates, &mut running);
+        let known = !dates.is_empty() || self.chance(70);
+        let tested = dates.last().map_or(self.today, |(day, _)| *day);
+        let group = known.then(|| self.blood_group(one, tested));
+        if let Some(group) = group.filter(|_| self.chance(15)) {
+            self.phenotype(one, group, tested);
+        }
+        if let Some(Running {
+            since,
+            found_at_visit: true,
+            ..
+        }) = running
+        {
+            self.donation(one, since, DonationKind::WholeBlood, false);
+        }
+        let mut is_latest = true;
+        for &(day, kind) in &dates {
+            // Nobody donates while deferred.
+            if running.is_some_and(|r| day >= r.since) {
+                continue;
+            }
+            let found = reactive.filter(|_| is_latest);
+            let done = found.is_some() || !self.chance(6);
+            let din = self.donation(one, day, kind, done);
+            let (Some(din), Some(group)) = (din, group) else {
+                continue;
+            };
+            if day < self.ago(DETAILED) {
+                continue;
+            }
+            let drawn = Drawn {
+                number: one.donations,
+                day,
+                reactive: found,
+            };
+            self.screening(one, &drawn);
+            if is_latest {
+                self.vital_signs(one, &drawn);
+            }
+            is_latest = false;
+            let recalled = running.filter(|r| r.is_infection).map(|r| r.since);
+            let source = Source {
+                drawn,
+                kind,
+                din,
+                group,
+                recalled,
+            };
+            self.components(one, &source);
+        }
+    }
+
+    /// Now and then the latest donation of somebody who gave before is found to be infected: a permanent deferral from the next
+    /// day, and nothing of the earlier donations may be used any more.
+    fn reactive(
+        &mut self,
+        one: &mut Donor,
+        dates: &[(Date, DonationKind)],
+        running: &mut Option<Running>,
+    ) -> Option<&'static str> {
+        if dates.len() < 2 || running.is_some() || self.below(150) > 0 {
+            return None;
+        }
+        let &(latest, _) = dates.first()?;
+        let (reason, test) = *INFECTIONS.get(self.below(3) as usize)?;
+        let rule = Rules::builtin().deferral(reason)?;
+        let since = latest.checked_add(1.days()).ok()?;
+        self.flag(one, rule, since, None);
+        *running = Some(Running {
+            since,
+            found_at_visit: false,
+            is_infection: true,
+        });
+        Some(test)
+    }
+
+    /// The day so many days before today.
+    fn ago(&self, days: i64) -> Date {
+        self.today.checked_sub(days.days()).unwrap_or(self.today)
     }
 
     /// A birthday and a number that no other donor of this run has: days are visited in a scattered order, and each visit of a
@@ -257,6 +396,14 @@ fn meta(site: &str) -> Meta {
     Meta {
         security: Vec::new(),
         tag: vec![Coding::new(system::SITE, site)],
+    }
+}
+
+/// As [`meta`], for what is about a person or what was taken from one: invented.
+fn test_meta(site: &str) -> Meta {
+    Meta {
+        security: vec![Coding::new(system::ACT_REASON, TEST_DATA)],
+        ..meta(site)
     }
 }
 

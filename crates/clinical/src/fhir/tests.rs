@@ -225,8 +225,10 @@ fn what_we_write_is_r5() {
     let today = jiff::civil::Date::constant(2026, 11, 22);
     let donors =
         crate::synthetic::donors(ChaCha20Rng::seed_from_u64(1), today, &sites, 300).unwrap();
-    let organization = crate::synthetic::organization("KZ001", "Оқу орталығы");
-    for resource in donors.flat_map(|d| d.resources).chain([organization]) {
+    let places = crate::synthetic::hospitals("KZ001")
+        .into_iter()
+        .chain([crate::synthetic::organization("KZ001", "Оқу орталығы")]);
+    for resource in donors.flat_map(|d| d.resources).chain(places) {
         let mut value = serde_json::to_value(&resource).unwrap();
         let name = value
             .as_object_mut()

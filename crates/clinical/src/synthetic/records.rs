@@ -1,16 +1,17 @@
 //! The clinical records of one synthetic donor: donations, deferrals, blood group.
 
+use std::collections::HashMap;
+
 use jiff::{ToSpan as _, civil::Date};
 use rand_core::Rng;
 
-use super::{Donors, meta, people};
+use super::{Donors, laboratory::quantity, meta, people, recipients::opposite};
 use crate::{
     blood::{Abo, Antigen, BloodGroup},
     donor::DonationKind,
     fhir::{
         ABO_RH, CodeableConcept, Coding, Collection, Flag, Identifier, Observation,
-        ObservationComponent, Performer, Period, Procedure, Quantity, Reference, Resource,
-        Specimen, system,
+        ObservationComponent, Performer, Period, Procedure, Reference, Resource, Specimen, system,
     },
     iin::Sex,
     isbt128::Din,
@@ -24,6 +25,10 @@ pub(super) struct Donor {
     pub(super) site_index: usize,
     pub(super) sex: Sex,
     pub(super) resources: Vec<Resource>,
+    /// What comes after them: a recipient, the components and where they went.
+    pub(super) others: Vec<Resource>,
+    /// When each completed donation began.
+    pub(super) taken: HashMap<u32, String>,
     pub(super) donations: u32,
     pub(super) flags: u32,
 }
@@ -34,11 +39,18 @@ pub(super) struct Running {
     pub(super) since: Date,
     /// Somebody came to donate and was sent home.
     pub(super) found_at_visit: bool,
+    /// What was taken before must not be used.
+    pub(super) is_infection: bool,
 }
 
 impl Donor {
     pub(super) fn id(&self) -> String {
         format!("d-{}", self.key)
+    }
+
+    /// When a donation began.
+    pub(super) fn taken_at(&self, donation: u32) -> String {
+        self.taken.get(&donation).cloned().unwrap_or_default()
     }
 }
 
@@ -117,6 +129,24 @@ impl<R: Rng> Donors<R> {
         let end = rule
             .days
             .and_then(|days| start.checked_add(i64::from(days).days()).ok());
+        self.flag(one, rule, start, end);
+        (roll < 11).then_some(Running {
+            since: start,
+            found_at_visit: rule.code == "low-haemoglobin",
+            is_infection: super::INFECTIONS
+                .iter()
+                .any(|(reason, _)| *reason == rule.code),
+        })
+    }
+
+    /// One deferral.
+    pub(super) fn flag(
+        &mut self,
+        one: &mut Donor,
+        rule: &DeferralRule,
+        start: Date,
+        end: Option<Date>,
+    ) {
         one.flags += 1;
         let by = people::physician(&mut |n| self.below(n));
         one.resources.push(Resource::Flag(Flag {
@@ -138,13 +168,16 @@ impl<R: Rng> Donors<R> {
             author: Some(Reference::words(&by)),
             ..Flag::default()
         }));
-        (roll < 11).then_some(Running {
-            since: start,
-            found_at_visit: rule.code == "low-haemoglobin",
-        })
     }
 
-    pub(super) fn donation(&mut self, one: &mut Donor, day: Date, kind: DonationKind, done: bool) {
+    /// One donation and what was taken; returns its number if it was completed.
+    pub(super) fn donation(
+        &mut self,
+        one: &mut Donor,
+        day: Date,
+        kind: DonationKind,
+        done: bool,
+    ) -> Option<Din> {
         one.donations += 1;
         let id = format!("p-{}-{}", one.key, one.donations);
         let minute = 8 * 60 + self.below(8 * 60) as u32;
@@ -187,6 +220,7 @@ impl<R: Rng> Donors<R> {
             ..Procedure::default()
         }));
         if done {
+            one.taken.insert(one.donations, at(minute));
             let volume = match kind {
                 DonationKind::WholeBlood => 450,
                 DonationKind::Plasma => 600,
@@ -200,18 +234,14 @@ impl<R: Rng> Donors<R> {
                 subject: Reference::to("Patient", &one.id()),
                 collection: Some(Collection {
                     collected_date_time: Some(at(minute)),
-                    quantity: Some(Quantity {
-                        value: Some(volume.into()),
-                        unit: Some("мл".to_owned()),
-                        system: Some(system::UCUM.to_owned()),
-                        code: Some("mL".to_owned()),
-                    }),
+                    quantity: Some(quantity(volume, "мл", "mL")),
                     procedure: Some(Reference::to("Procedure", &id)),
                     ..Collection::default()
                 }),
                 ..Specimen::default()
             }));
         }
+        din
     }
 
     /// The next number of a site and year; none once a million are used up. A site whose code cannot be a facility code uses
@@ -230,7 +260,33 @@ impl<R: Rng> Donors<R> {
         Din::compose(facility, year, *serial)
     }
 
-    pub(super) fn blood_group(&mut self, one: &mut Donor, tested: Date) {
+    /// One determination, or two that disagree; returns what a label says: the safer value.
+    pub(super) fn blood_group(&mut self, one: &mut Donor, tested: Date) -> BloodGroup {
+        let group = self.group();
+        let mut write = |number: u32, group, day| {
+            let id = format!("o-{}-{number}", one.key);
+            let found = blood_group_observation(&id, &one.site, &one.id(), group, day);
+            one.resources.push(found);
+        };
+        write(1, group, tested);
+        // Now and then two determinations disagree, and a person has to resolve it.
+        if self.below(200) > 0 {
+            return group;
+        }
+        let earlier = tested.checked_sub(90.days()).unwrap_or(tested);
+        let other = BloodGroup {
+            rh: opposite(group.rh),
+            ..group
+        };
+        write(2, other, earlier);
+        BloodGroup {
+            rh: Antigen::Positive,
+            ..group
+        }
+    }
+
+    /// A blood group as frequent as among people here.
+    pub(super) fn group(&mut self) -> BloodGroup {
         let abo = match self.below(100) {
             0..34 => Abo::O,
             34..62 => Abo::A,
@@ -247,27 +303,18 @@ impl<R: Rng> Donors<R> {
             15..20 => Some(Antigen::Positive),
             _ => Some(Antigen::Negative),
         };
-        let group = BloodGroup { abo, rh, kell };
-        one.resources.push(observation(one, 1, group, tested));
-        // Now and then two determinations disagree, and a person has to resolve it.
-        if self.below(200) == 0 {
-            let other = if rh == Antigen::Positive {
-                Antigen::Negative
-            } else {
-                Antigen::Positive
-            };
-            let earlier = tested.checked_sub(90.days()).unwrap_or(tested);
-            one.resources.push(observation(
-                one,
-                2,
-                BloodGroup { rh: other, ..group },
-                earlier,
-            ));
-        }
+        BloodGroup { abo, rh, kell }
     }
 }
 
-fn observation(one: &Donor, number: u32, group: BloodGroup, day: Date) -> Resource {
+/// A determination of somebody's group.
+pub(super) fn blood_group_observation(
+    id: &str,
+    site: &str,
+    patient: &str,
+    group: BloodGroup,
+    day: Date,
+) -> Resource {
     let result = |antigen| {
         if antigen == Antigen::Positive {
             "POS"
@@ -282,8 +329,8 @@ fn observation(one: &Donor, number: u32, group: BloodGroup, day: Date) -> Resour
         ..Coding::new(system::LOINC, ABO_RH)
     };
     Resource::Observation(Observation {
-        id: format!("o-{}-{number}", one.key),
-        meta: Some(meta(&one.site)),
+        id: id.to_owned(),
+        meta: Some(meta(site)),
         status: "final".to_owned(),
         category: vec![CodeableConcept::of(
             system::OBSERVATION_CATEGORY,
@@ -293,7 +340,7 @@ fn observation(one: &Donor, number: u32, group: BloodGroup, day: Date) -> Resour
             coding: vec![code],
             ..CodeableConcept::default()
         },
-        subject: Reference::to("Patient", &one.id()),
+        subject: Reference::to("Patient", patient),
         effective_date_time: Some(day.to_string()),
         value_codeable_concept: Some(value),
         component: vec![ObservationComponent {

@@ -13,7 +13,7 @@ use crate::problem::Problem;
 use crate::storage::{Database, FeedStorage, NewResource, SiteStorage, Transaction};
 
 /// Donors in one transaction while seeding.
-const DONORS_AT_ONCE: usize = 500;
+const DONORS_AT_ONCE: usize = 200;
 /// Resources handed to the storage at once while importing.
 const RESOURCES_AT_ONCE: usize = 1_000;
 
@@ -28,7 +28,7 @@ pub struct Loaded {
     pub sites: Vec<String>,
 }
 
-/// Makes `count` synthetic donors from `seed`: at one site, or spread over all. The same call on the same day makes the
+/// Makes `count` synthetic donors and their recipients from `seed`: at one site, or spread over all. The same call on the same day makes the
 /// same donors.
 pub async fn seed<D: Database>(
     context: &Context<D>,
@@ -58,7 +58,12 @@ pub async fn seed<D: Database>(
     let mut resources = Vec::new();
     for site in &sites {
         let organization = synthetic::organization(&site.code, &site.name_kk);
-        resources.push(new_resource(&organization, None, &site.code)?);
+        for resource in [organization]
+            .into_iter()
+            .chain(synthetic::hospitals(&site.code))
+        {
+            resources.push(new_resource(&resource, None, &site.code)?);
+        }
     }
     let mut loaded = Loaded {
         sources: 0,
