@@ -6,7 +6,8 @@
 //!   verbatim JSON; errors carry `code()`: `fhir-broken`, `fhir-too-large`, `fhir-unknown-type`. [`fhir::Resource`] answers
 //!   `resource_type()`, `id()`, `patient_id()` (the person it is about), `site()`, `is_safety()` (which change stream) and `not_understood()` (never show its values).
 //!   [`fhir::Resource::to_line`] writes one line.
-//! - [`synthetic::donors`]: reproducible synthetic donors as a streaming iterator; each item has its site and its resources.
+//! - [`synthetic::donors`]: a reproducible synthetic centre as a streaming iterator over donors; each item has its site and its resources,
+//!   recipients and components among them. [`synthetic::hospitals`] are the places these went to.
 //! - [`donor::Summary`] and [`donor::Facts`]: what a list row and a donor card show, assembled from resources.
 //! - [`names`]: [`names::search_key`] (what a search index stores), [`names::Query`] (what a person typed),
 //!   [`names::Query::compare`] (exact? how did the spelling differ?) and [`names::Sorter`] (a Kazakh sort key as bytes).

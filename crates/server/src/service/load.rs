@@ -192,7 +192,7 @@ fn new_resource(
         id: resource.id().to_owned(),
         site: site.to_owned(),
         safety: resource.is_safety(),
-        // A deferral counts wherever the donor turns up: deferrals are the national list.
+        // A deferral counts wherever the donor turns up, a recall wherever the component is: they are the national list.
         national: resource.is_safety(),
         body,
     })

@@ -59,7 +59,8 @@ async fn changes_come_in_pages_within_the_scope() {
         !safety.is_empty()
             && safety
                 .iter()
-                .all(|line| line["resource"]["resourceType"] == "Flag")
+                .all(|line| line["resource"]["resourceType"] == "Flag"
+                    || line["resource"]["productStatus"]["code"] == "recalled")
     );
     assert!(
         safety

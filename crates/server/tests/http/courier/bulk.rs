@@ -27,9 +27,9 @@ async fn five_thousand_audit_events_in_one_pack() {
 }
 
 #[tokio::test]
-async fn twenty_thousand_donors_stream_in_chunks() {
+async fn thousands_of_donors_stream_in_chunks() {
     let world = World::new(DeviceApproval::Auto).await;
-    let loaded = load::seed(&world.context, 20_000, 1, Some("A"))
+    let loaded = load::seed(&world.context, 6_000, 1, Some("A"))
         .await
         .unwrap();
     let person = world.accepted("a", "A").await;
@@ -59,7 +59,7 @@ async fn twenty_thousand_donors_stream_in_chunks() {
 #[tokio::test]
 async fn what_is_revoked_while_an_answer_is_written_cuts_it() {
     let world = World::new(DeviceApproval::Auto).await;
-    load::seed(&world.context, 4_000, 1, Some("A"))
+    load::seed(&world.context, 1_500, 1, Some("A"))
         .await
         .unwrap();
     let person = world.accepted("a", "A").await;
