@@ -1,4 +1,4 @@
-//! The developers' commands: `cargo xtask setup | test | demo | faults`.
+//! The developers' commands: `cargo xtask setup | test | demo | faults | bench`.
 //!
 //! This package builds without WebKit and OpenSSL, because it is what installs them.
 //! Exit codes: 0 success, 1 a check or the demo failed, 2 usage, 3 the machine lacks something that needs root or a person.
@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod bench;
 mod check;
 mod demo;
 mod faults;
@@ -38,6 +39,8 @@ enum Command {
     },
     /// Crashes, power cuts, full disks and wrong clocks against the real server and the client's store, within 5 minutes
     Faults(faults::Arguments),
+    /// Filling and searching the patient cache, with baselines in the same run; alone on the machine
+    Bench(bench::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -46,6 +49,7 @@ fn main() -> ExitCode {
         Command::Test => check::run(),
         Command::Demo { headless } => demo::run(headless),
         Command::Faults(arguments) => faults::run(&arguments),
+        Command::Bench(arguments) => bench::run(&arguments),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -138,11 +138,23 @@ pub(crate) async fn open(
     refuse_plain(path)?;
     // Exactly 64 hex digits: anything else is silently taken as a passphrase.
     let hex = Zeroizing::new(hex::encode(key));
-    let options = SqliteConnectOptions::new()
+    let key = format!("\"x'{}'\"", hex.as_str());
+    open_with(options(path).pragma("key", key), migrations).await
+}
+
+/// The same database without encryption, to compare with.
+#[cfg(feature = "measure")]
+pub(crate) async fn open_plain(
+    path: &Path,
+    migrations: &'static [&'static str],
+) -> Result<SqliteConnection, DatabaseError> {
+    open_with(options(path), migrations).await
+}
+
+fn options(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
         .filename(path)
         .create_if_missing(true)
-        .pragma("key", format!("\"x'{}'\"", hex.as_str()))
-        .pragma("cipher_memory_security", "ON")
         .pragma("temp_store", "MEMORY")
         .pragma("secure_delete", "ON")
         .locking_mode(SqliteLockingMode::Exclusive)
@@ -150,7 +162,13 @@ pub(crate) async fn open(
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
         // Otherwise the key is logged.
-        .disable_statement_logging();
+        .disable_statement_logging()
+}
+
+async fn open_with(
+    options: SqliteConnectOptions,
+    migrations: &'static [&'static str],
+) -> Result<SqliteConnection, DatabaseError> {
     let mut connection = options.connect().await?;
     migrate(&mut connection, migrations).await?;
     Ok(connection)

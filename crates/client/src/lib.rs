@@ -50,7 +50,9 @@ pub use random::RandomError;
 pub use revocation::Revocation;
 pub use session::{PersonSession, UnlockError};
 pub use sign_in::SignInError;
-pub use unlocked::{DonorCard, DonorPage, DonorRow, Refreshed, UnlockedWorkstation};
+#[cfg(feature = "measure")]
+pub use unlocked::measure;
+pub use unlocked::{DonorCard, DonorPage, DonorRow, Refreshed, Search, UnlockedWorkstation};
 pub use watch::Jump;
 pub use workstation::{OpenError, Options, Workstation};
 

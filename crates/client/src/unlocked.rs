@@ -27,14 +27,29 @@ use crate::{
     workstation::PATIENTS,
 };
 
+mod apply;
+mod batch;
 mod cache;
+mod donors;
 mod feed;
+#[cfg(feature = "measure")]
+pub mod measure;
+mod numbers;
+mod position;
+mod search;
 mod shared;
+#[cfg(test)]
+mod tests;
 
+pub(crate) use batch::Batch;
 pub use feed::Refreshed;
+pub use search::Search;
 pub(crate) use shared::{Opened, Shared};
 
-const MIGRATIONS: &[&str] = &[include_str!("../migrations/patients/0001_first.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../migrations/patients/0001_first.sql"),
+    include_str!("../migrations/patients/0002_search.sql"),
+];
 
 /// The open patient cache of one signed-in person.
 pub struct UnlockedWorkstation {
@@ -52,19 +67,26 @@ pub struct DonorRow {
     pub summary: Summary,
     /// State of the deferrals today.
     pub deferral: DeferralState,
-    /// How the spelling differs from what was typed, e.g. `қ→к`; `None` when it does not.
+    /// How the spelling differs from what was typed, e.g. `қ→к`, or the donation number or telephone that answers; `None` when the name
+    /// is spelled so, or the IIN answers.
     pub matched: Option<String>,
 }
 
 /// A page of the list.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DonorPage {
-    /// How many answer the query in all.
+    /// How many answer the query in all. Everybody is counted; of the answers to a query or filter no more than [`DonorPage::COUNTED`],
+    /// and one more says that there are others.
     pub total: u64,
-    /// The rows, exact spellings first, then in Kazakh order.
+    /// In Kazakh order; where no more than 200 answer, exact spellings first. Answers to a number are in the order of the numbers.
     pub rows: Vec<DonorRow>,
     /// Give it back for the next page.
     pub next: Option<String>,
+}
+
+impl DonorPage {
+    /// How many answers to a query are counted.
+    pub const COUNTED: u64 = search::COUNTED.unsigned_abs();
 }
 
 /// A donor card.
@@ -91,7 +113,7 @@ impl UnlockedWorkstation {
             // Whatever lies there is under a key that nobody has any more.
             remove_cache(dir).map_err(StoreError::from)?;
         }
-        let cache = match database::open(&path, gate.database_key(), MIGRATIONS).await {
+        let mut cache = match database::open(&path, gate.database_key(), MIGRATIONS).await {
             Ok(cache) => cache,
             // Damaged, replaced or of a newer version: the cache is filled again from the server.
             Err(
@@ -105,6 +127,7 @@ impl UnlockedWorkstation {
             }
             Err(error) => return Err(error.into()),
         };
+        cache::prepare(&mut cache).await?;
         let cache = Arc::new(Mutex::new(Some(cache)));
         workstation.0.opened.set(gate.person_id(), &cache);
         // A revocation may have come while the cache was being opened.
@@ -169,18 +192,20 @@ impl UnlockedWorkstation {
         }
     }
 
-    /// A page of donors by name (in any kk/ru/Latin spelling) or IIN. `after`: [`DonorPage::next`] of the page before.
+    /// A page of donors by name (in any kk/ru/Latin spelling) or the beginning of an IIN, donation number or telephone. `after`:
+    /// [`DonorPage::next`] of the page before.
     pub async fn search(
         &self,
         gate: &Unlocked,
-        query: &str,
+        search: impl Into<Search>,
         after: Option<&str>,
         limit: u32,
     ) -> Result<DonorPage, UnlockError> {
+        let search = search.into();
         self.admit(gate, Action::PatientQuery, None).await?;
-        cache::search(
+        search::search(
             &mut *self.cache().await?,
-            query,
+            &search,
             after,
             limit.clamp(1, 200),
             self.today(),

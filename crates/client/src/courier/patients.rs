@@ -6,8 +6,8 @@ use super::{Chunks, Cursors, PackError, Progress, answer::Pending};
 use crate::{
     UnlockedWorkstation,
     session::UnlockError,
-    transport::{FeedLine, Stream, parse_line},
-    unlocked::Refreshed,
+    transport::Stream,
+    unlocked::{Batch, Refreshed},
 };
 
 /// Why an answer's patient data were not applied to their end.
@@ -97,15 +97,9 @@ impl UnlockedWorkstation {
         }
         let expected = chain.expect(stream, change.from_start);
         if self.cursor(stream).await? == expected {
-            let lines: Vec<FeedLine> = change
-                .lines
-                .split(|byte| *byte == b'\n')
-                .map(<[u8]>::trim_ascii)
-                .filter(|line| !line.is_empty())
-                .map(parse_line)
-                .collect();
-            self.apply(stream, lines, done, &change.cursor, change.is_end)
-                .await?;
+            let mut batch = Batch::read(&change.lines);
+            batch.end = Some((change.cursor.clone(), !change.is_end));
+            self.apply(stream, expected.as_deref(), batch, done).await?;
         }
         chain.advance(stream, change.cursor);
         Ok(())

@@ -1,7 +1,7 @@
 //! `GET /v1/changes`, read line by line. A page without its end line was cut; what came before the cut counts.
 
 use reqwest::{Method, Response, header::ACCEPT};
-use serde::Deserialize;
+use serde::{Deserialize, de::IgnoredAny};
 use serde_json::Value;
 
 use super::{Token, Transport, TransportError, expect_type};
@@ -37,8 +37,8 @@ pub enum FeedLine {
     Put {
         /// Where to resume after this line.
         cursor: String,
-        /// The resource, not looked at yet.
-        resource: Value,
+        /// The resource's JSON, not looked at yet.
+        resource: String,
     },
     /// A resource is gone.
     Delete {
@@ -66,6 +66,8 @@ pub struct FeedPage {
     response: Response,
     buffer: Vec<u8>,
     read: usize,
+    /// What ended the answer, until the lines before it are given out.
+    failure: Option<TransportError>,
 }
 
 impl Transport {
@@ -99,36 +101,67 @@ impl Transport {
             response,
             buffer: Vec::new(),
             read: 0,
+            failure: None,
         })
     }
 }
 
 impl FeedPage {
-    /// The next whole line. After [`FeedLine::End`] nothing is asked for any more; an end of the answer before it is
-    /// [`TransportError::Truncated`].
-    pub async fn next(&mut self) -> Result<FeedLine, TransportError> {
+    /// The next whole lines: `lines` of them, or as many as there are before the end. Whoever met [`FeedLine::End`] asks for no more;
+    /// an end of the answer before it is [`TransportError::Truncated`].
+    pub async fn lines(&mut self, lines: usize) -> Result<Vec<u8>, TransportError> {
+        let mut looked_at = 0;
+        let mut found = 0;
+        let mut whole = 0;
         loop {
-            if let Some(end) = self.buffer.iter().position(|byte| *byte == b'\n') {
-                let line: Vec<u8> = self.buffer.drain(..=end).collect();
-                let line = line.trim_ascii();
-                if line.is_empty() {
-                    continue;
+            for (at, byte) in self.buffer.iter().enumerate().skip(looked_at) {
+                if *byte == b'\n' {
+                    (found, whole) = (found + 1, at + 1);
+                    if found == lines {
+                        break;
+                    }
                 }
-                return Ok(parse(line));
             }
-            if self.buffer.len() > MAX_LINE {
-                return Err(TransportError::TooLarge);
+            let is_enough = found == lines || (found > 0 && self.failure.is_some());
+            if is_enough {
+                let rest = self.buffer.split_off(whole);
+                return Ok(std::mem::replace(&mut self.buffer, rest));
             }
-            let Some(chunk) = self.response.chunk().await? else {
-                return Err(TransportError::Truncated);
-            };
-            self.read += chunk.len();
-            if self.read > MAX_PAGE {
-                return Err(TransportError::TooLarge);
+            if let Some(failure) = self.failure.take() {
+                return Err(failure);
             }
-            self.buffer.extend_from_slice(&chunk);
+            looked_at = self.buffer.len();
+            self.failure = self.more(whole).await.err();
         }
     }
+
+    /// Reads on; the line that is not whole yet begins at `begin`.
+    async fn more(&mut self, begin: usize) -> Result<(), TransportError> {
+        if self.buffer.len() - begin > MAX_LINE {
+            return Err(TransportError::TooLarge);
+        }
+        let Some(chunk) = self.response.chunk().await? else {
+            return Err(TransportError::Truncated);
+        };
+        self.read += chunk.len();
+        if self.read > MAX_PAGE {
+            return Err(TransportError::TooLarge);
+        }
+        self.buffer.extend_from_slice(&chunk);
+        Ok(())
+    }
+}
+
+/// A written resource as the server lays it out: its JSON is taken as it stands. Not proven to be one value yet.
+pub(crate) fn written(line: &[u8]) -> Option<(&str, &str)> {
+    let (cursor, rest) = str::from_utf8(line)
+        .ok()?
+        .strip_prefix(r#"{"cursor":""#)?
+        .split_once('"')?;
+    let resource = rest
+        .strip_prefix(r#","op":"put","resource":"#)?
+        .strip_suffix('}')?;
+    (!cursor.contains('\\')).then_some((cursor, resource))
 }
 
 /// Reads one line of the feed.
@@ -151,6 +184,14 @@ pub(crate) fn parse(line: &[u8]) -> FeedLine {
         Text(String),
         Number(u64),
     }
+    if let Some((cursor, resource)) = written(line)
+        && serde_json::from_str::<IgnoredAny>(resource).is_ok()
+    {
+        return FeedLine::Put {
+            cursor: cursor.to_owned(),
+            resource: resource.to_owned(),
+        };
+    }
     let Ok(line) = serde_json::from_slice::<Line>(line) else {
         return FeedLine::Broken;
     };
@@ -165,7 +206,10 @@ pub(crate) fn parse(line: &[u8]) -> FeedLine {
         line.id,
         line.end,
     ) {
-        (Some("put"), Some(resource), ..) => FeedLine::Put { cursor, resource },
+        (Some("put"), Some(resource), ..) => FeedLine::Put {
+            cursor,
+            resource: resource.to_string(),
+        },
         (Some("delete"), _, Some(kind), Some(id), _) => FeedLine::Delete { cursor, kind, id },
         (None, _, _, _, Some(true)) => FeedLine::End {
             cursor,
@@ -319,6 +363,20 @@ mod tests {
             parse(br#"{"cursor":"7","op":"put","resource":{"resourceType":"Flag"}}"#),
             FeedLine::Put { .. }
         ));
+        // Another layout, and members after the resource.
+        for line in [
+            r#"{"op":"put", "cursor":"7", "resource":{"id":"a}"}}"#,
+            r#"{"cursor":"7","op":"put","resource":{"id":"a}"}}"#,
+            r#"{"cursor":"7","op":"put","resource":{"id":"a}"},"later":{}}"#,
+        ] {
+            let FeedLine::Put { cursor, resource } = parse(line.as_bytes()) else {
+                panic!("{line}");
+            };
+            assert_eq!(
+                (cursor.as_str(), resource.as_str()),
+                ("7", r#"{"id":"a}"}"#)
+            );
+        }
         assert!(
             matches!(parse(br#"{"cursor":8,"op":"delete","type":"Flag","id":"a"}"#), FeedLine::Delete { cursor, .. } if cursor == "8")
         );

@@ -1,23 +1,25 @@
-//! Filling the cache: safety first, then everything, in small transactions, each with the cursor of its last line.
+//! Filling the cache: safety first, then everything, in small transactions, each with the cursor of its last line. While one is written,
+//! the next lines are downloaded and read; no more than [`WAITING`] batches wait.
 
-use std::collections::BTreeSet;
-
-use infoblood_clinical::{fhir::Record, names::Sorter};
+use infoblood_clinical::names::Sorter;
 use sqlx::{Connection as _, SqliteConnection};
+use tokio::sync::mpsc;
 
-use super::{UnlockedWorkstation, cache};
+use super::{UnlockedWorkstation, apply, batch::Batch, cache};
 use crate::{
     courier::Cursors,
     database::DatabaseError,
     error::StoreError,
     session::UnlockError,
-    transport::{FeedLine, Stream, Token, TransportError},
+    transport::{FeedPage, Stream, Token, TransportError},
 };
 
-/// Lines of one request.
-const PAGE: u32 = 500;
-/// Lines of one transaction.
-const BATCH: usize = 100;
+/// Lines of one request: the most that a server gives.
+const PAGE: u32 = 2_000;
+/// Lines of one transaction; a search waits for at most one.
+const BATCH: usize = 1_000;
+/// Batches between download and store.
+const WAITING: usize = 2;
 
 /// What a refresh brought.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -68,67 +70,99 @@ impl UnlockedWorkstation {
 
     /// Empties the cache: it is filled from the beginning.
     pub(crate) async fn empty(&self) -> Result<(), UnlockError> {
-        clear(&mut *self.cache().await?).await?;
+        cache::clear(&mut *self.cache().await?).await?;
         Ok(())
     }
 
     async fn read_stream(&self, stream: Stream, done: &mut Refreshed) -> Result<(), UnlockError> {
         let mut is_refill = false;
         loop {
-            match self.read_page(stream, done).await {
-                Ok(true) => {}
-                Ok(false) => return Ok(()),
+            let from = self.cursor(stream).await?;
+            let (sender, receiver) = mpsc::channel(WAITING);
+            // What was downloaded before an error is applied.
+            let (downloaded, applied) = tokio::join!(
+                self.download(stream, from.clone(), sender),
+                self.apply_all(stream, from, receiver, done)
+            );
+            if !applied? {
+                continue;
+            }
+            match downloaded {
+                Ok(()) => return Ok(()),
                 Err(UnlockError::Transport(TransportError::Refused { code, .. }))
                     if code == "cursor-expired" && !is_refill =>
                 {
                     is_refill = true;
-                    clear(&mut *self.cache().await?).await?;
+                    cache::clear(&mut *self.cache().await?).await?;
                 }
                 Err(error) => return Err(error),
             }
         }
     }
 
-    /// One page; whether there is more.
-    async fn read_page(&self, stream: Stream, done: &mut Refreshed) -> Result<bool, UnlockError> {
-        let after = self.cursor(stream).await?;
+    /// Reads pages to the end of the stream, or until nobody takes the batches any more.
+    async fn download(
+        &self,
+        stream: Stream,
+        mut after: Option<String>,
+        batches: mpsc::Sender<Batch>,
+    ) -> Result<(), UnlockError> {
+        loop {
+            let mut page = self.page(stream, after.as_deref()).await?;
+            loop {
+                let lines = page.lines(BATCH).await?;
+                let batch = tokio::task::spawn_blocking(move || Batch::read(&lines))
+                    .await
+                    .map_err(|error| StoreError::from(std::io::Error::other(error)))?;
+                let end = batch.end.clone();
+                if batches.send(batch).await.is_err() {
+                    return Ok(());
+                }
+                match end {
+                    Some((_, false)) => return Ok(()),
+                    Some((cursor, true)) => {
+                        after = Some(cursor);
+                        break;
+                    }
+                    None => {}
+                }
+            }
+        }
+    }
+
+    async fn page(&self, stream: Stream, after: Option<&str>) -> Result<FeedPage, UnlockError> {
         let transport = &self.workstation.0.transport;
         let token = self.token().await?;
-        let mut page = match transport
-            .changes(&token, stream, after.as_deref(), PAGE)
-            .await
-        {
+        match transport.changes(&token, stream, after, PAGE).await {
             // The session ended; the person's keys open another.
             Err(TransportError::Refused { status: 401, .. }) => {
                 *self.token.lock().await = None;
                 let token = self.token().await?;
-                transport
-                    .changes(&token, stream, after.as_deref(), PAGE)
-                    .await?
+                Ok(transport.changes(&token, stream, after, PAGE).await?)
             }
-            page => page?,
-        };
-        let mut batch = Vec::new();
-        loop {
-            match page.next().await {
-                Ok(FeedLine::Broken) => done.skipped += 1,
-                Ok(FeedLine::End { cursor, more }) => {
-                    self.apply(stream, batch, done, &cursor, !more).await?;
-                    return Ok(more);
-                }
-                Ok(line) => {
-                    batch.push(line);
-                    if batch.len() >= BATCH {
-                        self.apply_lines(stream, std::mem::take(&mut batch), done)
-                            .await?;
-                    }
-                }
-                Err(error) => {
-                    self.apply_lines(stream, batch, done).await?;
-                    return Err(error.into());
-                }
-            }
+            page => Ok(page?),
         }
+    }
+
+    /// Applies batches as they come; false if the stream's cursor was moved by somebody else meanwhile.
+    async fn apply_all(
+        &self,
+        stream: Stream,
+        mut from: Option<String>,
+        mut batches: mpsc::Receiver<Batch>,
+        done: &mut Refreshed,
+    ) -> Result<bool, UnlockError> {
+        while let Some(batch) = batches.recv().await {
+            let Some(cursor) = batch.next_cursor() else {
+                done.skipped += batch.skipped;
+                continue;
+            };
+            if !self.apply(stream, from.as_deref(), batch, done).await? {
+                return Ok(false);
+            }
+            from = Some(cursor);
+        }
+        Ok(true)
     }
 
     async fn token(&self) -> Result<Token, UnlockError> {
@@ -140,124 +174,58 @@ impl UnlockedWorkstation {
         Ok(token.insert(renewed).clone())
     }
 
-    async fn apply_lines(
-        &self,
-        stream: Stream,
-        batch: Vec<FeedLine>,
-        done: &mut Refreshed,
-    ) -> Result<(), UnlockError> {
-        let Some(FeedLine::Put { cursor, .. } | FeedLine::Delete { cursor, .. }) = batch.last()
-        else {
-            return Ok(());
-        };
-        let cursor = cursor.clone();
-        self.apply(stream, batch, done, &cursor, false).await
-    }
-
-    /// Applies lines and moves the cursor in one transaction.
+    /// Applies a batch and moves the cursor in one transaction; false, and nothing, if the cursor is not at `from` any more.
     pub(crate) async fn apply(
         &self,
         stream: Stream,
-        batch: Vec<FeedLine>,
+        from: Option<&str>,
+        batch: Batch,
         done: &mut Refreshed,
-        cursor: &str,
-        is_end: bool,
-    ) -> Result<(), UnlockError> {
+    ) -> Result<bool, UnlockError> {
         let sorter = Sorter::new().map_err(StoreError::sign)?;
+        let counted = (batch.applied, batch.skipped);
+        let now = self.workstation.now().as_second();
         let mut connection = self.cache().await?;
-        let mut transaction = connection.begin().await?;
-        let mut touched = BTreeSet::new();
-        let mut counted = Refreshed::default();
-        for line in batch {
-            match line {
-                FeedLine::Put { resource, .. } => {
-                    match Record::parse_line(resource.to_string().as_bytes()) {
-                        Ok(record) => {
-                            put(&mut transaction, &record, &mut touched).await?;
-                            counted.applied += 1;
-                        }
-                        Err(error) => {
-                            tracing::warn!(
-                                code = error.code(),
-                                "a resource of the change feed was left out"
-                            );
-                            counted.skipped += 1;
-                        }
-                    }
-                }
-                FeedLine::Delete { kind, id, .. } => {
-                    let donor: Option<Option<String>> = sqlx::query_scalar(
-                        "DELETE FROM resource WHERE kind = ? AND id = ? RETURNING donor",
-                    )
-                    .bind(&kind)
-                    .bind(&id)
-                    .fetch_optional(&mut *transaction)
-                    .await?;
-                    touched.extend(donor.flatten());
-                    counted.applied += 1;
-                }
-                FeedLine::End { .. } | FeedLine::Broken => {}
-            }
+        if !transact(&mut connection, &sorter, stream, from, batch, now).await? {
+            return Ok(false);
         }
-        for donor in &touched {
-            cache::rebuild(&mut transaction, &sorter, donor).await?;
-        }
-        let applied_at = if is_end {
-            self.workstation.now().as_second()
-        } else {
-            0
-        };
-        sqlx::query(
-            "INSERT INTO feed (stream, cursor, applied_at) VALUES (?1, ?2, ?3) ON CONFLICT (stream) DO UPDATE
-             SET cursor = excluded.cursor, applied_at = iif(excluded.applied_at > 0, excluded.applied_at, feed.applied_at)",
-        )
-        .bind(stream.as_str())
-        .bind(cursor)
-        .bind(applied_at)
-        .execute(&mut *transaction)
-        .await?;
-        transaction.commit().await?;
-        done.applied += counted.applied;
-        done.skipped += counted.skipped;
-        Ok(())
+        done.applied += counted.0;
+        done.skipped += counted.1;
+        Ok(true)
     }
 }
 
-async fn put(
+/// One transaction: the batch, and the cursor after it.
+pub(super) async fn transact(
     cache: &mut SqliteConnection,
-    record: &Record,
-    touched: &mut BTreeSet<String>,
-) -> Result<(), DatabaseError> {
-    let resource = &record.resource;
-    let donor = resource.patient_id();
-    // A resource may move from one person to another; both rows change.
-    let before: Option<Option<String>> =
-        sqlx::query_scalar("SELECT donor FROM resource WHERE kind = ? AND id = ?")
-            .bind(resource.resource_type())
-            .bind(resource.id())
-            .fetch_optional(&mut *cache)
-            .await?;
-    touched.extend(before.flatten());
-    touched.extend(donor.map(str::to_owned));
-    sqlx::query(
-        "INSERT INTO resource (kind, id, donor, json) VALUES (?, ?, ?, ?)
-         ON CONFLICT (kind, id) DO UPDATE SET donor = excluded.donor, json = excluded.json",
-    )
-    .bind(resource.resource_type())
-    .bind(resource.id())
-    .bind(donor)
-    .bind(&record.raw)
-    .execute(cache)
-    .await?;
-    Ok(())
-}
-
-/// Empties the cache: its cursors are too old for the server.
-async fn clear(cache: &mut SqliteConnection) -> Result<(), DatabaseError> {
+    sorter: &Sorter,
+    stream: Stream,
+    from: Option<&str>,
+    batch: Batch,
+    now: i64,
+) -> Result<bool, DatabaseError> {
+    let Some(cursor) = batch.next_cursor() else {
+        return Ok(true);
+    };
+    let is_end = matches!(batch.end, Some((_, false)));
     let mut transaction = cache.begin().await?;
-    sqlx::raw_sql("DELETE FROM feed; DELETE FROM donor; DELETE FROM resource;")
-        .execute(&mut *transaction)
+    let here: Option<String> = sqlx::query_scalar("SELECT cursor FROM feed WHERE stream = ?")
+        .bind(stream.as_str())
+        .fetch_optional(&mut *transaction)
         .await?;
+    if here.as_deref() != from {
+        return Ok(false);
+    }
+    apply::apply(&mut transaction, sorter, batch).await?;
+    sqlx::query(
+        "INSERT INTO feed (stream, cursor, applied_at) VALUES (?1, ?2, ?3) ON CONFLICT (stream) DO UPDATE
+         SET cursor = excluded.cursor, applied_at = iif(excluded.applied_at > 0, excluded.applied_at, feed.applied_at)",
+    )
+    .bind(stream.as_str())
+    .bind(cursor)
+    .bind(if is_end { now } else { 0 })
+    .execute(&mut *transaction)
+    .await?;
     transaction.commit().await?;
-    Ok(())
+    Ok(true)
 }

@@ -1,0 +1,66 @@
+//! The cache's store without gate and server, for measuring alone: what is opened is the caller's own.
+
+use std::path::Path;
+
+use infoblood_clinical::names::Sorter;
+use jiff::civil::Date;
+use sqlx::{Connection as _, SqliteConnection};
+
+use super::{Batch, DonorPage, MIGRATIONS, Search, cache, feed, search};
+use crate::{
+    database::{self, DatabaseError},
+    error::StoreError,
+    session::UnlockError,
+    transport::Stream,
+};
+
+/// An open store.
+pub struct Store {
+    cache: SqliteConnection,
+    sorter: Sorter,
+    cursor: Option<String>,
+}
+
+impl Store {
+    /// Opens or creates it as the workstation does; plain without a key.
+    pub async fn open(path: &Path, key: Option<&[u8; 32]>) -> Result<Self, UnlockError> {
+        let mut cache = match key {
+            Some(key) => database::open(path, key, MIGRATIONS).await?,
+            None => database::open_plain(path, MIGRATIONS).await?,
+        };
+        cache::prepare(&mut cache).await?;
+        let cursor = sqlx::query_scalar("SELECT cursor FROM feed WHERE stream = 'all'")
+            .fetch_optional(&mut cache)
+            .await?;
+        Ok(Self {
+            cache,
+            sorter: Sorter::new().map_err(StoreError::sign)?,
+            cursor,
+        })
+    }
+
+    /// Reads lines of the feed and applies them in one transaction.
+    pub async fn apply(&mut self, lines: &[u8]) -> Result<u64, UnlockError> {
+        let batch = Batch::read(lines);
+        let (applied, cursor) = (batch.applied, batch.next_cursor());
+        let from = self.cursor.as_deref();
+        feed::transact(&mut self.cache, &self.sorter, Stream::All, from, batch, 0).await?;
+        self.cursor = cursor.or(self.cursor.take());
+        Ok(applied)
+    }
+
+    /// A page, as [`crate::UnlockedWorkstation::search`] gives it, without the record of the access.
+    pub async fn search(
+        &mut self,
+        query: impl Into<Search>,
+        limit: u32,
+        today: Date,
+    ) -> Result<DonorPage, UnlockError> {
+        search::search(&mut self.cache, &query.into(), None, limit, today).await
+    }
+
+    /// Closes the file.
+    pub async fn close(self) -> Result<(), DatabaseError> {
+        Ok(self.cache.close().await?)
+    }
+}

@@ -1,0 +1,362 @@
+//! The store alone: batches in every order, and searches of every kind.
+
+use infoblood_clinical::{blood::BloodGroup, donor::DeferralState, names::Sorter};
+use jiff::civil::{Date, date};
+use proptest::prelude::*;
+use sqlx::SqliteConnection;
+use tempfile::TempDir;
+
+use super::{Batch, DonorPage, MIGRATIONS, Search, cache, feed, search};
+use crate::{database, transport::Stream};
+
+const TODAY: Date = date(2026, 6, 1);
+
+struct Cache {
+    connection: SqliteConnection,
+    sorter: Sorter,
+    cursor: Option<String>,
+    _dir: TempDir,
+}
+
+impl Cache {
+    async fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let mut connection = database::open(&dir.path().join("a.db"), &[7; 32], MIGRATIONS)
+            .await
+            .unwrap();
+        cache::prepare(&mut connection).await.unwrap();
+        Self {
+            connection,
+            sorter: Sorter::new().unwrap(),
+            cursor: None,
+            _dir: dir,
+        }
+    }
+
+    async fn apply(&mut self, lines: &[String]) {
+        let batch = Batch::read(lines.join("\n").as_bytes());
+        assert_eq!(batch.skipped, 0);
+        let next = batch.next_cursor();
+        let is_applied = feed::transact(
+            &mut self.connection,
+            &self.sorter,
+            Stream::All,
+            self.cursor.as_deref(),
+            batch,
+            0,
+        );
+        assert!(is_applied.await.unwrap());
+        self.cursor = next.or(self.cursor.take());
+    }
+
+    async fn page(
+        &mut self,
+        what: impl Into<Search>,
+        after: Option<&str>,
+        limit: u32,
+    ) -> DonorPage {
+        search::search(&mut self.connection, &what.into(), after, limit, TODAY)
+            .await
+            .unwrap()
+    }
+
+    /// Ids of all pages, which must fit together.
+    async fn ids(&mut self, what: impl Into<Search>) -> Vec<String> {
+        let what = what.into();
+        let (mut ids, mut after) = (Vec::new(), None::<String>);
+        loop {
+            let page = self.page(what.clone(), after.as_deref(), 3).await;
+            ids.extend(page.rows.into_iter().map(|row| row.summary.id));
+            after = page.next;
+            if after.is_none() {
+                return ids;
+            }
+        }
+    }
+
+    /// Every table that follows from the resources.
+    async fn derived(&mut self) -> Vec<Vec<String>> {
+        let mut all = Vec::new();
+        for sql in [
+            "SELECT id || terms || numbers || blood || deferred || summary FROM donor ORDER BY position",
+            "SELECT key || donor FROM number ORDER BY key, donor",
+            "SELECT donors || '' FROM tally",
+            "SELECT donor FROM moved",
+        ] {
+            all.push(
+                sqlx::query_scalar(sql)
+                    .fetch_all(&mut self.connection)
+                    .await
+                    .unwrap(),
+            );
+        }
+        // The text index is what its contents say.
+        sqlx::query("INSERT INTO donor_search (donor_search, rank) VALUES ('integrity-check', 1)")
+            .execute(&mut self.connection)
+            .await
+            .unwrap();
+        all
+    }
+}
+
+fn put(resource: &str) -> String {
+    format!("{{\"cursor\":\"1\",\"op\":\"put\",\"resource\":{resource}}}")
+}
+
+fn delete(kind: &str, id: &str) -> String {
+    format!("{{\"cursor\":\"1\",\"op\":\"delete\",\"type\":\"{kind}\",\"id\":\"{id}\"}}")
+}
+
+fn patient(id: &str, family: &str, given: &str, iin: &str) -> String {
+    put(&format!(
+        r#"{{"resourceType":"Patient","id":"{id}","identifier":[{{"system":"urn:infoblood:id:iin","value":"{iin}"}}],"name":[{{"family":"{family}","given":["{given}"]}}],"telecom":[{{"system":"phone","value":"+7 701 000 {:04}"}},{{"system":"email","value":"7015555555"}}],"gender":"female","birthDate":"1985-07-15"}}"#,
+        id.len() * 1000 + id.bytes().map(usize::from).sum::<usize>() % 1000
+    ))
+}
+
+fn flag(id: &str, donor: &str, end: Option<&str>) -> String {
+    let end = end
+        .map(|end| format!(",\"end\":\"{end}\""))
+        .unwrap_or_default();
+    put(&format!(
+        r#"{{"resourceType":"Flag","id":"{id}","status":"active","code":{{"text":"x"}},"subject":{{"reference":"Patient/{donor}"}},"period":{{"start":"2020-01-01"{end}}}}}"#
+    ))
+}
+
+fn group(id: &str, donor: &str, group: &str) -> String {
+    put(&format!(
+        r#"{{"resourceType":"Observation","id":"{id}","status":"final","code":{{"coding":[{{"system":"http://loinc.org","code":"882-1"}}]}},"subject":{{"reference":"Patient/{donor}"}},"valueCodeableConcept":{{"coding":[{{"system":"urn:infoblood:blood-group","code":"{group}"}}]}}}}"#
+    ))
+}
+
+fn donation(id: &str, donor: &str, din: &str) -> String {
+    put(&format!(
+        r#"{{"resourceType":"Procedure","id":"{id}","status":"completed","identifier":[{{"system":"urn:infoblood:id:din","value":"{din}"}}],"subject":{{"reference":"Patient/{donor}"}},"occurrenceDateTime":"2026-01-01"}}"#
+    ))
+}
+
+fn people() -> Vec<String> {
+    vec![
+        flag("f1", "a", None),
+        patient("a", "Қасымова", "Әсел", "850715400129"),
+        patient("b", "Касымова", "Ирина", "900101300017"),
+        patient("c", "Қасымов", "Асан", "850715400137"),
+        patient("d", "Әлиева", "Жанар", "031229500551"),
+        patient("e", "Ким", "Яна", "120304600786"),
+        group("o1", "b", "AB-"),
+        group("o2", "c", "O+"),
+        flag("f2", "b", Some("2026-06-01")),
+        flag("f3", "c", Some("2026-05-31")),
+        donation("p1", "e", "KZ00126000001"),
+        donation("p2", "d", "KZ00126000002"),
+    ]
+}
+
+#[tokio::test]
+async fn names_numbers_and_filters() {
+    let mut cache = Cache::new().await;
+    cache.apply(&people()).await;
+    assert_eq!(cache.ids("").await, ["d", "b", "e", "c", "a"]);
+    assert_eq!(
+        cache.ids("касымов").await,
+        ["b", "c", "a"],
+        "as typed first"
+    );
+    assert_eq!(cache.ids("қас").await, ["c", "a", "b"]);
+    assert_eq!(cache.ids("kasym").await, ["b", "c", "a"]);
+    assert_eq!(cache.ids("к").await, ["b", "e", "c", "a"]);
+    assert_eq!(cache.ids("асел кас").await, ["a"]);
+    assert_eq!(cache.ids("асел ким").await, [""; 0]);
+    let page = cache.page("касымова ас", None, 20).await;
+    assert_eq!(page.rows[0].matched.as_deref(), Some("қ→к, ә→а"));
+
+    assert_eq!(cache.ids("850715400129").await, ["a"]);
+    assert_eq!(cache.ids("850715").await, ["a", "c"]);
+    assert_eq!(
+        cache.ids("үғқ.\"ғ").await,
+        ["a", "c"],
+        "typed under the Kazakh layout"
+    );
+    for din in [
+        "KZ00126000001",
+        "kz0 0126000001",
+        "=KZ0012600000100",
+        "ля00126000001",
+    ] {
+        let page = cache.page(din, None, 20).await;
+        assert_eq!(page.rows.len(), 1, "{din}");
+        assert_eq!(page.rows[0].summary.id, "e");
+        assert_eq!(page.rows[0].matched.as_deref(), Some("KZ00126000001"));
+    }
+    assert_eq!(cache.ids("kz001").await, ["e", "d"]);
+    for phone in ["+7 701 000 1097", "87010001097", "7010001097"] {
+        let page = cache.page(phone, None, 20).await;
+        assert_eq!(page.rows[0].summary.id, "a", "{phone}");
+        assert_eq!(page.rows[0].matched.as_deref(), Some("7010001097"));
+    }
+    assert_eq!(cache.ids("701555").await, [""; 0], "no telephone");
+
+    let mut filter = Search {
+        deferral: Some(DeferralState::Permanent),
+        ..Search::default()
+    };
+    assert_eq!(cache.ids(filter.clone()).await, ["a"]);
+    filter.deferral = Some(DeferralState::Temporary);
+    assert_eq!(
+        cache.ids(filter.clone()).await,
+        ["b"],
+        "its last day counts"
+    );
+    filter.deferral = Some(DeferralState::None);
+    assert_eq!(cache.ids(filter.clone()).await, ["d", "e", "c"]);
+    filter.text = "кас".into();
+    assert_eq!(cache.ids(filter.clone()).await, ["c"]);
+    filter.text = "850715".into();
+    assert_eq!(cache.ids(filter.clone()).await, ["c"]);
+    filter.blood = BloodGroup::from_code("O-");
+    assert_eq!(cache.ids(filter.clone()).await, [""; 0]);
+    let filter = Search {
+        blood: BloodGroup::from_code("AB-"),
+        ..Search::default()
+    };
+    assert_eq!(cache.ids(filter).await, ["b"]);
+}
+
+#[tokio::test]
+async fn whatever_is_typed_is_only_text() {
+    let mut cache = Cache::new().await;
+    cache.apply(&people()).await;
+    let long = "қ".repeat(10_000);
+    let words = "кас ".repeat(2_500);
+    let digits = "8".repeat(10_000);
+    for nothing in [
+        long.as_str(),
+        &words,
+        &digits,
+        "кас* NOT x",
+        "\"кас\" OR \"ким\"",
+        "NEAR(кас ким)",
+        "terms:кас",
+        "'; DROP TABLE donor; --",
+        "1 OR 1=1",
+        "а п т",
+        "zzz\0zzz",
+    ] {
+        let page = cache.page(nothing, None, 20).await;
+        assert_eq!((page.total, page.rows.len()), (0, 0), "{nothing:.40}");
+    }
+    assert_eq!(cache.ids("\0кас\0").await.len(), 3);
+    for everybody in ["*", "%", "_", "'", "\0", "^", "()"] {
+        assert_eq!(
+            cache.page(everybody, None, 20).await.total,
+            5,
+            "{everybody}"
+        );
+    }
+    for after in ["", "nonsense", "AAAAAA", &long] {
+        assert_eq!(cache.page("", Some(after), 20).await.rows.len(), 5);
+    }
+}
+
+#[tokio::test]
+async fn changes_reach_every_table() {
+    let mut cache = Cache::new().await;
+    cache.apply(&people()).await;
+    // A marriage, a move of a donation to somebody else, the end of a deferral, a deletion.
+    cache
+        .apply(&[
+            patient("a", "Бекова", "Әсел", "850715400129"),
+            donation("p1", "a", "KZ00126000001"),
+            delete("Flag", "f1"),
+            delete("Patient", "e"),
+            delete("Patient", "nobody"),
+        ])
+        .await;
+    assert_eq!(cache.ids("").await, ["d", "a", "b", "c"]);
+    assert_eq!(cache.ids("KZ00126000001").await, ["a"]);
+    assert_eq!(cache.ids("касымова асел").await, [""; 0]);
+    assert_eq!(cache.ids("беков").await, ["a"]);
+    assert_eq!(cache.page("", None, 20).await.total, 4);
+    // The same in one batch from the beginning gives the same tables.
+    let mut anew = Cache::new().await;
+    let mut lines = people();
+    lines.retain(|line| !line.contains("\"id\":\"e\"") && !line.contains("\"id\":\"f1\""));
+    lines.push(patient("a", "Бекова", "Әсел", "850715400129"));
+    lines.push(donation("p1", "a", "KZ00126000001"));
+    anew.apply(&lines).await;
+    assert_eq!(anew.derived().await, cache.derived().await);
+    cache::clear(&mut cache.connection).await.unwrap();
+    cache.cursor = None;
+    assert!(cache.derived().await[0].is_empty());
+    cache.apply(&people()).await;
+    assert_eq!(cache.ids("").await.len(), 5);
+}
+
+#[tokio::test]
+async fn many_namesakes_are_paged_and_counted_to_a_limit() {
+    let mut cache = Cache::new().await;
+    let lines: Vec<String> = (0..1_200)
+        .map(|n| {
+            patient(
+                &format!("n{n:04}"),
+                "Ахметов",
+                if n % 2 == 0 { "Асан" } else { "Үсен" },
+                "",
+            )
+        })
+        .collect();
+    for batch in lines.chunks(100) {
+        cache.apply(batch).await;
+    }
+    let page = cache.page("ах", None, 200).await;
+    assert_eq!((page.total, page.rows.len()), (DonorPage::COUNTED + 1, 200));
+    assert_eq!(cache.page("үсен", None, 20).await.total, 600);
+    assert_eq!(cache.page("", None, 20).await.total, 1_200);
+    let ids = cache.ids("ахметов").await;
+    assert_eq!(ids.len(), 1_200);
+    let sorted: Vec<String> = [0, 1]
+        .into_iter()
+        .flat_map(|odd| (odd..1_200).step_by(2).map(|n| format!("n{n:04}")))
+        .collect();
+    assert_eq!(ids, sorted);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    /// However changes are cut into batches, the tables are the same, and the list is sorted.
+    #[test]
+    fn batches_may_be_cut_anywhere(
+        changes in proptest::collection::vec((0_u8..6, 0_u8..12, 0_u8..6, 0_u8..4), 1..80),
+        cut in 1_usize..12,
+    ) {
+        let families = ["Қасымова", "Қасымов", "Семенов", "Семёнов", "Smith", "Ким"];
+        let given = ["Асан", "Яна", "әсел", "Ася"];
+        let lines: Vec<String> = changes.iter().map(|(what, who, name, number)| {
+            let who = format!("d{who}");
+            match what {
+                0 | 1 => patient(&who, families[usize::from(*name)], given[usize::from(*number)], &format!("85071540012{number}")),
+                2 => flag(&format!("f{number}"), &who, (*name > 2).then_some("2026-07-01")),
+                3 => donation(&format!("p{number}"), &who, &format!("KZ0012600000{name}")),
+                4 => group(&format!("o{number}"), &who, "A+"),
+                _ => delete(["Patient", "Flag", "Procedure", "Observation"][usize::from(*number)], &format!("{}{name}", ["d", "f", "p", "o"][usize::from(*number)])),
+            }
+        }).collect();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let (mut whole, mut parts) = (Cache::new().await, Cache::new().await);
+            whole.apply(&lines).await;
+            for part in lines.chunks(cut) {
+                parts.apply(part).await;
+            }
+            let derived = whole.derived().await;
+            prop_assert_eq!(&derived, &parts.derived().await);
+            let mut sorted: Vec<(Vec<u8>, String)> = sqlx::query_as("SELECT sort_key, id FROM donor")
+                .fetch_all(&mut parts.connection).await.unwrap();
+            sorted.sort();
+            let sorted: Vec<String> = sorted.into_iter().map(|(_, id)| id).collect();
+            prop_assert_eq!(parts.ids("").await, sorted);
+            Ok(())
+        })?;
+    }
+}

@@ -1,0 +1,112 @@
+//! Records as a centre has them: synthetic donors with a narrative and a telephone, so that one is about 1.2 KB.
+
+use std::fmt::Write as _;
+
+use infoblood_clinical::{
+    fhir::Resource,
+    synthetic::{self, Donors},
+};
+use jiff::civil::Date;
+use rand_chacha::ChaCha20Rng;
+use rand_core::SeedableRng as _;
+
+use crate::measured::Result;
+
+/// The day that everything is relative to.
+pub(crate) const TODAY: Date = jiff::civil::date(2026, 6, 1);
+pub(crate) const SITE: &str = "ALM";
+/// Bytes of one record.
+const SIZE: usize = 1_200;
+const NARRATIVE: &str = "Қан орталығының жазбасы. Запись центра крови. ";
+
+pub(crate) fn donors(count: u64) -> Result<Donors<ChaCha20Rng>> {
+    let random = ChaCha20Rng::seed_from_u64(7);
+    Ok(synthetic::donors(random, TODAY, &[SITE.to_owned()], count)?)
+}
+
+/// The resource's JSON with a narrative; a patient has a telephone, by the running number.
+pub(crate) fn record(resource: &Resource, number: u64) -> Result<String> {
+    let mut json = resource.to_line()?;
+    json.pop();
+    if matches!(resource, Resource::Patient(_)) {
+        write!(
+            json,
+            r#","telecom":[{{"system":"phone","value":"+7 70{} {:03} {:02} {:02}"}}]"#,
+            number / 10_000_000 % 10,
+            number / 10_000 % 1_000,
+            number / 100 % 100,
+            number % 100
+        )?;
+    }
+    json.push_str(
+        r#","text":{"status":"generated","div":"<div xmlns=\"http://www.w3.org/1999/xhtml\">"#,
+    );
+    while json.len() + NARRATIVE.len() + 9 < SIZE {
+        json.push_str(NARRATIVE);
+    }
+    json.push_str("</div>\"}}");
+    Ok(json)
+}
+
+/// Batches of feed lines with so many records each.
+pub(crate) struct Batches {
+    donors: Donors<ChaCha20Rng>,
+    waiting: Vec<Resource>,
+    without_donations: bool,
+    left: u64,
+    number: u64,
+}
+
+impl Batches {
+    pub(crate) fn of_records(records: u64) -> Result<Self> {
+        Self::new(records, false)
+    }
+
+    /// Whole donors without their donations: what searches look at.
+    pub(crate) fn of_donors(count: u64) -> Result<Self> {
+        Self::new(count, true)
+    }
+
+    fn new(count: u64, without_donations: bool) -> Result<Self> {
+        Ok(Self {
+            donors: donors(count)?,
+            waiting: Vec::new(),
+            without_donations,
+            left: if without_donations { u64::MAX } else { count },
+            number: 0,
+        })
+    }
+
+    pub(crate) fn next(&mut self, records: usize) -> Result<Option<String>> {
+        let mut lines = String::new();
+        for _ in 0..records {
+            if self.left == 0 {
+                break;
+            }
+            while self.waiting.is_empty() {
+                let Some(donor) = self.donors.next() else {
+                    break;
+                };
+                self.waiting = donor.resources;
+                if self.without_donations {
+                    let keep =
+                        |r: &Resource| !matches!(r, Resource::Procedure(_) | Resource::Specimen(_));
+                    self.waiting.retain(keep);
+                }
+                self.waiting.reverse();
+            }
+            let Some(resource) = self.waiting.pop() else {
+                break;
+            };
+            self.left -= 1;
+            self.number += 1;
+            writeln!(
+                lines,
+                "{{\"cursor\":\"{:016x}\",\"op\":\"put\",\"resource\":{}}}",
+                self.number,
+                record(&resource, self.number)?
+            )?;
+        }
+        Ok(Some(lines).filter(|lines| !lines.is_empty()))
+    }
+}
