@@ -16,14 +16,18 @@ pub(crate) fn key(data_dir: &Path) -> String {
     hex::encode(&Sha256::digest(path.as_os_str().as_encoded_bytes())[..8])
 }
 
+/// An element of a bus name must not begin with a digit.
+fn bus_name(key: &str) -> String {
+    format!("kz.infoblood.desktop.d{key}")
+}
+
 /// Hands a second start over to the first one, which then shows its window. The name on the bus holds the data directory's key, so
 /// two directories never meet. Without a session bus only the lock file stands guard (`already-running`).
 ///
 /// macOS and Windows (unchecked): the plugin knows one name per application there.
 pub(crate) fn plugin(key: &str) -> TauriPlugin<Wry> {
     tauri_plugin_single_instance::Builder::new()
-        // An element of a bus name must not begin with a digit.
-        .dbus_id(format!("kz.infoblood.desktop.d{key}"))
+        .dbus_id(bus_name(key))
         .callback(|app, _arguments, _directory| {
             if let Some(window) = app.get_webview_window(window::LABEL) {
                 let shown = window
@@ -36,6 +40,20 @@ pub(crate) fn plugin(key: &str) -> TauriPlugin<Wry> {
             }
         })
         .build()
+}
+
+/// Waits while an instance that was killed is still dying: it holds its name until its sockets close, and the plugin, handing over to
+/// it in that moment, would end this start with an error. One that lives answers at once; one that only hangs is left to [`watch`].
+#[cfg(target_os = "linux")]
+pub(crate) fn let_the_dying_end(key: &str) {
+    // Without a session bus there is no name to wait for; an error of the call is the end that was waited for, or nobody there.
+    if let Ok(bus) = zbus::blocking::Connection::session() {
+        let name = format!("{}.SingleInstance", bus_name(key));
+        let peer = Some("org.freedesktop.DBus.Peer");
+        if let Err(error) = bus.call_method(Some(name.as_str()), "/", peer, "Ping", &()) {
+            tracing::debug!(%error, "no first instance");
+        }
+    }
 }
 
 /// Ends this start when the first instance holds the name but does not answer: the plugin itself would wait for ever.

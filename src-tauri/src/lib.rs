@@ -82,6 +82,8 @@ fn start(options: Options) -> Result<(), StartError> {
         words::print_error("already-running");
         std::process::exit(1);
     });
+    #[cfg(target_os = "linux")]
+    instance::let_the_dying_end(&key);
     let config = controller::Config {
         keyring: Arc::new(OsKeyring::new(format!("workstation-{key}"))),
         clock: Arc::new(SystemClock),

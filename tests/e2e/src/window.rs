@@ -365,9 +365,9 @@ const frame = (left) => requestAnimationFrame(() => (left > 0 ? frame(left - 1) 
 frame(2);
 ";
 
-/// Moves everything that scrolls around the agreement down to its end, in a few steps.
+/// Moves everything that scrolls around the agreement, or around what changed in it, down to its end, in a few steps.
 const SCROLL: &str = r#"
-const start = document.querySelector("[data-testid='agreement-kk']") ?? document.querySelector("[data-testid='agreement-ru']");
+const start = document.querySelector("[data-testid='agreement-kk'], [data-testid='agreement-ru'], [data-testid='changes']");
 const scrolling = [document.scrollingElement];
 for (let at = start; at; at = at.parentElement) {
   if (at.scrollHeight > at.clientHeight + 1) scrolling.push(at);
