@@ -53,3 +53,10 @@ CREATE TRIGGER donor_search_update AFTER UPDATE OF terms ON donor WHEN old.terms
     INSERT INTO donor_search (donor_search, rowid, terms) VALUES ('delete', old.position, old.terms);
     INSERT INTO donor_search (rowid, terms) VALUES (new.position, new.terms);
 END;
+-- A row moves by way of a place below zero, because another one may still stand where it goes.
+CREATE TRIGGER donor_search_lift AFTER UPDATE OF position ON donor WHEN new.position < 0 BEGIN
+    INSERT INTO donor_search (donor_search, rowid, terms) VALUES ('delete', old.position, old.terms);
+END;
+CREATE TRIGGER donor_search_drop AFTER UPDATE OF position ON donor WHEN old.position < 0 BEGIN
+    INSERT INTO donor_search (rowid, terms) VALUES (new.position, new.terms);
+END;

@@ -309,16 +309,21 @@ mod tests {
             .unwrap();
         let mut cursors = Vec::new();
         loop {
-            match page.next().await {
-                Ok(FeedLine::Put { cursor, .. } | FeedLine::Delete { cursor, .. }) => {
-                    cursors.push(cursor);
-                }
-                Ok(FeedLine::End { more, .. }) => {
-                    assert!(!more);
-                    return (cursors, None);
-                }
-                Ok(FeedLine::Broken) => panic!("half a line was taken for a line"),
+            let lines = match page.lines(2).await {
+                Ok(lines) => lines,
                 Err(error) => return (cursors, Some(error.code())),
+            };
+            for line in lines.split_inclusive(|byte| *byte == b'\n') {
+                match parse(line.trim_ascii_end()) {
+                    FeedLine::Put { cursor, .. } | FeedLine::Delete { cursor, .. } => {
+                        cursors.push(cursor);
+                    }
+                    FeedLine::End { more, .. } => {
+                        assert!(!more);
+                        return (cursors, None);
+                    }
+                    FeedLine::Broken => panic!("half a line was taken for a line"),
+                }
             }
         }
     }

@@ -19,6 +19,10 @@ use crate::database::DatabaseError;
 
 /// Rows of one statement.
 const ROWS: usize = 32;
+/// Rows on each side that move at first where there is no room.
+const REACH: i64 = 32;
+/// Places between rows that moved.
+const GAP: i64 = 1 << 12;
 /// `donor.deferred` of who may never donate.
 pub(super) const FOREVER: &str = "~";
 
@@ -202,29 +206,64 @@ pub(super) async fn write(
     }
     find(cache, here.iter().chain(&new)).await?;
     insert(cache, &here).await?;
-    let crowded = place(cache, &mut new).await?;
-    insert(cache, &new).await?;
-    for mut row in crowded {
-        row.position = free(cache, row.position).await?;
-        insert(cache, &[row]).await?;
+    place(cache, &mut new).await?;
+    insert(cache, &new).await
+}
+
+/// Gives new rows their places, in their order.
+async fn place(cache: &mut SqliteConnection, new: &mut Vec<Row>) -> Result<(), DatabaseError> {
+    new.sort_by(|a, b| key(a).cmp(&key(b)));
+    let mut rows = std::mem::take(new);
+    while !rows.is_empty() {
+        let between = neighbours(cache, &rows).await?;
+        let mut last = None;
+        let mut done = 0;
+        while let Some(first) = rows.get(done) {
+            let places = position::places(&first.summary.family, &first.summary.given);
+            let alike = |(row, other): &(&Row, &(Option<i64>, Option<i64>))| {
+                *other == &between[done]
+                    && position::places(&row.summary.family, &row.summary.given) == places
+            };
+            let rest = rows[done..].iter().zip(&between[done..]);
+            let count = rest.take_while(alike).count();
+            let (before, after) = between[done];
+            // What was placed just now is a neighbour too.
+            let Some(positions) = position::spread(&places, before.max(last), after, count) else {
+                break;
+            };
+            for (row, position) in rows[done..].iter_mut().zip(positions) {
+                row.position = position;
+                last = Some(position);
+            }
+            done += count;
+        }
+        let crowded = rows.split_off(done);
+        new.append(&mut rows);
+        if let Some(first) = crowded.first() {
+            // Its neighbours move apart, and are other ones then for the rows after it.
+            insert(cache, new).await?;
+            new.clear();
+            spread_apart(cache, first, crowded.len()).await?;
+        }
+        rows = crowded;
     }
     Ok(())
 }
 
-/// Gives new rows their places; returns those between whose neighbours there is none.
-async fn place(
+fn key(row: &Row) -> (&[u8], &str) {
+    (&row.sort_key, &row.summary.id)
+}
+
+/// The places before and after each of the rows.
+async fn neighbours(
     cache: &mut SqliteConnection,
-    new: &mut Vec<Row>,
-) -> Result<Vec<Row>, DatabaseError> {
-    if new.is_empty() {
-        return Ok(Vec::new());
-    }
-    new.sort_by(|a, b| (&a.sort_key, &a.summary.id).cmp(&(&b.sort_key, &b.summary.id)));
-    let keys: Vec<(String, &str)> = new
+    rows: &[Row],
+) -> Result<Vec<(Option<i64>, Option<i64>)>, DatabaseError> {
+    let keys: Vec<(String, &str)> = rows
         .iter()
         .map(|row| (hex::encode(&row.sort_key), row.summary.id.as_str()))
         .collect();
-    let neighbours: Vec<(Option<i64>, Option<i64>)> = sqlx::query_as(
+    Ok(sqlx::query_as(
         "SELECT (SELECT position FROM donor WHERE (sort_key, id) < (unhex(wanted.value ->> 0), wanted.value ->> 1)
                  ORDER BY sort_key DESC, id DESC LIMIT 1),
                 (SELECT position FROM donor WHERE (sort_key, id) > (unhex(wanted.value ->> 0), wanted.value ->> 1)
@@ -233,53 +272,62 @@ async fn place(
     )
     .bind(json(&keys))
     .fetch_all(cache)
-    .await?;
-    let mut rows = std::mem::take(new)
-        .into_iter()
-        .zip(neighbours)
-        .map(|(row, between)| {
-            let places = position::places(&row.summary.family, &row.summary.given);
-            (row, between, places)
-        })
-        .peekable();
-    let mut crowded = Vec::new();
-    let mut last = None;
-    while let Some((first, between, places)) = rows.next() {
-        let mut group = vec![first];
-        while let Some((row, ..)) =
-            rows.next_if(|(_, other, others)| *other == between && *others == places)
-        {
-            group.push(row);
-        }
-        // What was placed just now is a neighbour too.
-        let before = between.0.max(last);
-        if let Some(positions) = position::spread(&places, before, between.1, group.len()) {
-            for (row, position) in group.iter_mut().zip(positions) {
-                row.position = position;
-                last = Some(position);
-            }
-            new.append(&mut group);
-        } else {
-            for row in &mut group {
-                row.position = between.0.map_or(places.start, |before| before + 1);
-            }
-            crowded.append(&mut group);
-        }
-    }
-    Ok(crowded)
+    .await?)
 }
 
-/// The first free place from here on.
-async fn free(cache: &mut SqliteConnection, from: i64) -> Result<i64, DatabaseError> {
-    let after: Option<i64> = sqlx::query_scalar(
-        "SELECT position + 1 FROM donor AS taken WHERE position >= ?1
-             AND EXISTS (SELECT 1 FROM donor WHERE position = ?1)
-             AND NOT EXISTS (SELECT 1 FROM donor WHERE position = taken.position + 1) ORDER BY position LIMIT 1",
-    )
-    .bind(from)
-    .fetch_optional(cache)
-    .await?;
-    Ok(after.unwrap_or(from))
+/// Moves the rows around a place where there is no room until there is: more and more of them, until the gap takes
+/// what is coming and those between them are [`GAP`] too.
+async fn spread_apart(
+    cache: &mut SqliteConnection,
+    row: &Row,
+    coming: usize,
+) -> Result<(), DatabaseError> {
+    let gap = GAP.max(i64::try_from(coming).unwrap_or(GAP));
+    let [before, after] = [
+        "< (?1, ?2) ORDER BY sort_key DESC, id DESC",
+        "> (?1, ?2) ORDER BY sort_key, id",
+    ]
+    .map(|rest| format!("SELECT id, position FROM donor WHERE (sort_key, id) {rest} LIMIT ?3"));
+    let mut reach = REACH;
+    loop {
+        let mut sides = [Vec::new(), Vec::new()];
+        for (side, sql) in sides.iter_mut().zip([&before, &after]) {
+            *side = sqlx::query_as::<_, (String, i64)>(AssertSqlSafe(sql.clone()))
+                .bind(&row.sort_key)
+                .bind(&row.summary.id)
+                .bind(reach + 1)
+                .fetch_all(&mut *cache)
+                .await?;
+        }
+        // The outermost of each side stay, if they are not the first or the last of all.
+        let [before, after] = sides.each_mut().map(|side| {
+            let is_whole = i64::try_from(side.len()).is_ok_and(|found| found <= reach);
+            if is_whole {
+                None
+            } else {
+                side.pop().map(|(_, position)| position)
+            }
+        });
+        let [mut rows, after_it] = sides;
+        rows.reverse();
+        let middle = rows.len();
+        rows.extend(after_it);
+        if let Some(positions) = position::apart(before, after, rows.len(), middle, gap) {
+            let moved: Vec<(String, i64)> =
+                rows.into_iter().map(|(id, _)| id).zip(positions).collect();
+            for sql in [
+                "UPDATE donor SET position = -1 - position FROM json_each(?) AS moved WHERE donor.id = moved.value ->> 0",
+                "UPDATE donor SET position = moved.value ->> 1 FROM json_each(?) AS moved WHERE donor.id = moved.value ->> 0",
+            ] {
+                sqlx::query(sql)
+                    .bind(json(&moved))
+                    .execute(&mut *cache)
+                    .await?;
+            }
+            return Ok(());
+        }
+        reach = reach.saturating_mul(2);
+    }
 }
 
 async fn insert(cache: &mut SqliteConnection, rows: &[Row]) -> Result<(), DatabaseError> {

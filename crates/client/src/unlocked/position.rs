@@ -14,6 +14,9 @@ const ROOM: u64 = 1 << 24;
 
 const ALPHABET: &str = "аәбвгғдеёжзийкқлмнңоөпрстуұүфһхцчшщъыіьэюя";
 
+/// Behind the last place.
+const END: i64 = LETTERS.pow(DECIDING as u32).cast_signed() * ROOM.cast_signed();
+
 /// The places of names that begin like this one.
 pub(super) fn places(family: &str, given: &str) -> Range<i64> {
     let letters = |name: &str| {
@@ -40,7 +43,7 @@ fn letter_value(letter: char) -> u64 {
         .map_or(LETTERS - 1, |at| at as u64 + 1)
 }
 
-/// Spreads `count` new names between two neighbours, within the places of their beginning; `None` where there is no room.
+/// Spreads `count` new names between two neighbours, if possible within the places of their beginning; `None` where there is no room.
 pub(super) fn spread(
     places: &Range<i64>,
     before: Option<i64>,
@@ -48,11 +51,36 @@ pub(super) fn spread(
     count: usize,
 ) -> Option<impl Iterator<Item = i64> + use<>> {
     let count = i64::try_from(count).ok()?;
-    let start = before.map_or(places.start, |before| places.start.max(before + 1));
-    let end = after.map_or(places.end, |after| places.end.min(after));
+    let free = between(before, after);
+    let own = places.start.max(free.start)..places.end.min(free.end);
+    let Range { start, end } = if own.end - own.start >= count {
+        own
+    } else {
+        free
+    };
     let room = end - start;
     (room >= count)
         .then(move || (0..count).map(move |at| start + room / count * at + room / count / 2))
+}
+
+/// Spreads rows that stand already evenly between the ones that stay, with the widest gap before the row at `middle`, where others are to come;
+/// `None` where they would be nearer to each other than `gap`.
+pub(super) fn apart(
+    before: Option<i64>,
+    after: Option<i64>,
+    count: usize,
+    middle: usize,
+    gap: i64,
+) -> Option<impl Iterator<Item = i64>> {
+    let free = between(before, after);
+    let step = (free.end - free.start) / i64::try_from(count + 2).ok()?;
+    let at = move |index: usize| free.start + step * i64::try_from(index).unwrap_or(i64::MAX);
+    (step >= gap).then(move || (0..count).map(move |row| at(row + 1 + usize::from(row >= middle))))
+}
+
+/// All places between two neighbours.
+fn between(before: Option<i64>, after: Option<i64>) -> Range<i64> {
+    before.map_or(0, |before| before + 1)..after.unwrap_or(END)
 }
 
 #[cfg(test)]
@@ -88,8 +116,30 @@ mod tests {
         assert_eq!(all(None, None, 2), Some(vec![125, 175]));
         assert_eq!(all(Some(7), Some(900), 1), Some(vec![150]));
         assert_eq!(all(Some(197), Some(900), 2), Some(vec![198, 199]));
-        assert_eq!(all(Some(198), Some(900), 2), None);
+        assert_eq!(
+            all(Some(198), Some(900), 2),
+            Some(vec![374, 724]),
+            "beside its own places"
+        );
         assert_eq!(all(Some(150), Some(151), 1), None);
         assert_eq!(all(Some(160), Some(151), 1), None);
+        assert_eq!(all(Some(END - 2), None, 2), None);
+    }
+
+    #[test]
+    fn rows_move_apart_around_a_gap() {
+        let all = |before, after, count, middle| {
+            apart(before, after, count, middle, 10).map(Iterator::collect::<Vec<_>>)
+        };
+        assert_eq!(
+            all(Some(99), Some(160), 4, 2),
+            Some(vec![110, 120, 140, 150])
+        );
+        assert_eq!(
+            all(Some(99), Some(160), 4, 0),
+            Some(vec![120, 130, 140, 150])
+        );
+        assert_eq!(all(Some(99), Some(159), 4, 0), None);
+        assert!(all(None, None, 1000, 1000).is_some());
     }
 }

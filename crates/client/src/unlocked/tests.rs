@@ -319,6 +319,15 @@ async fn many_namesakes_are_paged_and_counted_to_a_limit() {
         .flat_map(|odd| (odd..1_200).step_by(2).map(|n| format!("n{n:04}")))
         .collect();
     assert_eq!(ids, sorted);
+
+    // One after the other, each before the one before: between two neighbours there is soon no place left.
+    for n in (0..90).rev() {
+        let one = patient(&format!("n0500-{n:02}"), "Ахметов", "Асан", "");
+        cache.apply(&[one]).await;
+    }
+    let ids = cache.ids("ахметов").await;
+    assert_eq!(ids.len(), 1_290);
+    assert!(ids[..690].is_sorted(), "{:?}", &ids[240..350]);
 }
 
 proptest! {

@@ -252,7 +252,9 @@ fn known(elements: &HashMap<String, Vec<String>>, of: &str, value: &Value) {
             assert!(!map.is_empty(), "FHIR knows no empty object");
             for (name, child) in map {
                 let plain = name.strip_prefix('_').unwrap_or(name);
-                assert!(elements[of].iter().any(|e| e == plain), "{of}.{name}");
+                let here = elements.get(of);
+                let here = here.unwrap_or_else(|| panic!("what {name} is in"));
+                assert!(here.iter().any(|e| e == plain), "{of}.{name}");
                 let child_type = match (of, name.as_str()) {
                     (_, "meta") => "Meta",
                     (_, "security" | "tag" | "coding" | "productStatus" | "productCategory") => {
@@ -297,7 +299,8 @@ fn known(elements: &HashMap<String, Vec<String>>, of: &str, value: &Value) {
                         | "specimen"
                         | "requester"
                         | "instanceReference",
-                    ) => "Reference",
+                    )
+                    | ("CodeableReference", "reference") => "Reference",
                     ("Coding" | "Identifier", _) => "",
                     (
                         _,

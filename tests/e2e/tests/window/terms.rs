@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use infoblood_agreement::document::Document;
+use infoblood_client::clock::{Clock as _, SystemClock};
 use infoblood_e2e::tour;
 use infoblood_e2e::window::{STEP, Window};
 use infoblood_e2e::world::World;
@@ -24,7 +25,7 @@ pub(crate) async fn accepted_anew(world: &World, window: &Window, out: &Path) ->
     let old = proofs(world)?;
     let folder = out.join("document-2");
     changed(&folder)?;
-    let from = Timestamp::now() + AHEAD;
+    let from = SystemClock.now() + AHEAD;
     let published = world.server.ask(&[
         "agreement",
         "publish",
@@ -138,11 +139,11 @@ fn proofs(world: &World) -> Result<Vec<PathBuf>> {
 /// Until the date the work goes on, and the window says what comes. A machine too slow to see that sees the date itself.
 async fn announced(window: &Window, from: Timestamp) -> Result {
     window.click("sync-retry").await?;
-    while Timestamp::now() < from {
+    while SystemClock.now() < from {
         let state = window.state().await?;
         if state["terms_change"]["version"] == 2 {
             let is_open = state["screen"]["name"] == "unlocked";
-            assert!(is_open || Timestamp::now() >= from, "closed too early");
+            assert!(is_open || SystemClock.now() >= from, "closed too early");
             return Ok(());
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
