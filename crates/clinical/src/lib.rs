@@ -17,9 +17,11 @@
 //! of a number that identifies a person.
 
 pub mod blood;
+pub mod component;
 pub mod donor;
 pub mod fhir;
 pub mod iin;
+pub mod inventory;
 pub mod isbt128;
 pub mod keyboard;
 pub mod names;

@@ -77,7 +77,7 @@ impl Rules {
 /// The rule file is not what it should be.
 #[derive(Debug, thiserror::Error)]
 #[error("broken rule file")]
-pub struct RulesError(#[source] serde_json::Error);
+pub struct RulesError(#[source] pub(crate) serde_json::Error);
 
 impl RulesError {
     /// Stable kebab-case code.

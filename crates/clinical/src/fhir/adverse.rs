@@ -58,7 +58,7 @@ impl AdverseEvent {
         })
     }
 
-    pub(super) fn is_modified(&self) -> bool {
+    pub(crate) fn is_modified(&self) -> bool {
         self.implicit_rules.is_some()
             || !self.modifier_extension.is_empty()
             || self

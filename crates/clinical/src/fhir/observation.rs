@@ -190,7 +190,7 @@ impl Observation {
     }
 
     /// Whether something that this version does not know changes the meaning.
-    pub(super) fn is_modified(&self) -> bool {
+    pub(crate) fn is_modified(&self) -> bool {
         self.implicit_rules.is_some()
             || !self.modifier_extension.is_empty()
             || self

@@ -139,7 +139,7 @@ impl BiologicallyDerivedProduct {
             .filter(move |p| p.type_.code_in(system::PROPERTY) == Some(code))
     }
 
-    pub(super) fn is_modified(&self) -> bool {
+    pub(crate) fn is_modified(&self) -> bool {
         self.implicit_rules.is_some()
             || !self.modifier_extension.is_empty()
             || self

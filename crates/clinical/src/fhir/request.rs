@@ -94,7 +94,7 @@ impl ServiceRequest {
             })
     }
 
-    pub(super) fn is_modified(&self) -> bool {
+    pub(crate) fn is_modified(&self) -> bool {
         self.implicit_rules.is_some()
             || !self.modifier_extension.is_empty()
             || self.order_detail.iter().any(|detail| {
