@@ -66,25 +66,37 @@ impl BloodGroup {
     }
 }
 
-/// What several determinations of one donor say together.
+/// What several determinations of one person say together.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Determined {
-    /// The value that is safe to show for a **donor**, whose red cells go to others: RhD or Kell positive as soon as one
-    /// determination says so. Two different ABO groups leave it `None`: no ABO group is safe for both red cells and plasma, so
-    /// the group counts as undetermined until a person resolves it.
+    /// The value that is safe to show: for a **donor**, whose red cells go to others, RhD or Kell positive as soon as one
+    /// determination says so; for a recipient the other way round. Two different ABO groups leave it `None`: no ABO group is safe
+    /// for both red cells and plasma, so the group counts as undetermined until a person resolves it.
     pub group: Option<BloodGroup>,
     /// Every distinct determination, if they disagree; empty otherwise.
     pub conflict: Vec<BloodGroup>,
 }
 
 impl Determined {
-    /// Joins determinations. A missing Kell never disagrees with a present one.
+    /// Joins determinations of a donor. A missing Kell never disagrees with a present one.
     pub fn from_groups(groups: &[BloodGroup]) -> Self {
+        Self::join(groups, |antigens| antigens.max())
+    }
+
+    /// Joins determinations of a **recipient**, who receives red cells of others: RhD or Kell negative as soon as one says so.
+    pub fn of_recipient(groups: &[BloodGroup]) -> Self {
+        Self::join(groups, |antigens| antigens.min())
+    }
+
+    fn join(
+        groups: &[BloodGroup],
+        safer: impl Fn(&mut dyn Iterator<Item = Antigen>) -> Option<Antigen>,
+    ) -> Self {
         let Some(first) = groups.first() else {
             return Self::default();
         };
-        let rh = groups.iter().map(|g| g.rh).max();
-        let kell = groups.iter().filter_map(|g| g.kell).max();
+        let rh = safer(&mut groups.iter().map(|g| g.rh));
+        let kell = safer(&mut groups.iter().filter_map(|g| g.kell));
         let same_abo = groups.iter().all(|g| g.abo == first.abo);
         let same_rh = groups.iter().all(|g| g.rh == first.rh);
         let same_kell = groups
@@ -157,5 +169,24 @@ mod tests {
         ]);
         assert_eq!(kell.group, Some(group("B+", Some(Antigen::Positive))));
         assert_eq!(kell.conflict.len(), 2);
+    }
+
+    #[test]
+    fn what_is_safer_depends_on_who_it_is() {
+        let groups = [
+            group("A+", Some(Antigen::Positive)),
+            group("A-", Some(Antigen::Negative)),
+            group("A+", None),
+        ];
+        let recipient = Determined::of_recipient(&groups);
+        assert_eq!(recipient.group, Some(group("A-", Some(Antigen::Negative))));
+        assert_eq!(
+            recipient.conflict,
+            Determined::from_groups(&groups).conflict
+        );
+        assert_eq!(recipient.conflict.len(), 3);
+        let abo = Determined::of_recipient(&[group("A+", None), group("O+", None)]);
+        assert_eq!((abo.group, abo.conflict.len()), (None, 2));
+        assert_eq!(Determined::of_recipient(&[]), Determined::default());
     }
 }

@@ -259,15 +259,16 @@ pub fn age(birth: Date, today: Date) -> i16 {
     (today.year() - birth.year() - i16::from(before_birthday)).max(0)
 }
 
-struct Person {
-    family: String,
-    given: String,
-    patronymic: Option<String>,
-    birth: Date,
-    sex: Sex,
-    iin: String,
+/// Who somebody is, donor or recipient.
+pub(crate) struct Person {
+    pub(crate) family: String,
+    pub(crate) given: String,
+    pub(crate) patronymic: Option<String>,
+    pub(crate) birth: Date,
+    pub(crate) sex: Sex,
+    pub(crate) iin: String,
     donor_number: Option<String>,
-    training: bool,
+    pub(crate) training: bool,
 }
 
 impl Person {
@@ -279,7 +280,7 @@ impl Person {
         Self::read(patient.ok_or(DonorError::Missing)?).ok_or(DonorError::Incomplete)
     }
 
-    fn read(patient: &Patient) -> Option<Self> {
+    pub(crate) fn read(patient: &Patient) -> Option<Self> {
         let name = patient.official_name()?;
         let (given, patronymic) = name
             .given

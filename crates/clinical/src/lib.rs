@@ -25,5 +25,6 @@ pub mod inventory;
 pub mod isbt128;
 pub mod keyboard;
 pub mod names;
+pub mod recipient;
 pub mod rules;
 pub mod synthetic;
