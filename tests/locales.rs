@@ -65,6 +65,7 @@ const CODES: &[&str] = &[
     "login-unknown",
     "document-unknown",
     "patient-locked",
+    "recipient-unknown",
     "internal",
 ];
 

@@ -52,7 +52,10 @@ pub use session::{PersonSession, UnlockError};
 pub use sign_in::SignInError;
 #[cfg(feature = "measure")]
 pub use unlocked::measure;
-pub use unlocked::{DonorCard, DonorPage, DonorRow, Refreshed, Search, UnlockedWorkstation};
+pub use unlocked::{
+    DonorCard, DonorPage, DonorRow, Holder, RecipientCard, RecipientPage, RecipientRow, Refreshed,
+    Search, Stock, UnlockedWorkstation,
+};
 pub use watch::Jump;
 pub use workstation::{OpenError, Options, Workstation};
 

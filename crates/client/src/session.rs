@@ -82,6 +82,9 @@ pub enum UnlockError {
     /// No such record in the cache.
     #[error("no such record")]
     Unknown,
+    /// No such recipient in the cache.
+    #[error("no such recipient")]
+    UnknownRecipient,
     /// The feed's cursor is gone at the server, and the refill failed too.
     #[error("a record in the cache cannot be read")]
     Clinical,
@@ -104,6 +107,7 @@ impl UnlockError {
             Self::Revoked(code) => code,
             Self::BreakGlass(error) => error.code(),
             Self::Unknown => "patient-locked",
+            Self::UnknownRecipient => "recipient-unknown",
             Self::Clinical => "internal",
             Self::Store(error) => error.code(),
         }

@@ -12,7 +12,7 @@ use infoblood_clinical::{
     donor::{DeferralState, Facts, Summary},
     rules::Rules,
 };
-use jiff::{Timestamp, civil::Date, tz::TimeZone};
+use jiff::{Timestamp, Zoned, civil::Date, tz::TimeZone};
 use sqlx::{Connection as _, SqliteConnection};
 use tokio::sync::{MappedMutexGuard, Mutex};
 
@@ -36,19 +36,24 @@ mod feed;
 pub mod measure;
 mod numbers;
 mod position;
+mod recipients;
 mod search;
 mod shared;
+mod stock;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use batch::Batch;
 pub use feed::Refreshed;
+pub use recipients::{Holder, RecipientCard, RecipientPage, RecipientRow};
 pub use search::Search;
 pub(crate) use shared::{Opened, Shared};
+pub use stock::Stock;
 
 const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/patients/0001_first.sql"),
     include_str!("../migrations/patients/0002_search.sql"),
+    include_str!("../migrations/patients/0003_stock.sql"),
 ];
 
 /// The open patient cache of one signed-in person.
@@ -297,10 +302,14 @@ impl UnlockedWorkstation {
         trusted_now(self.workstation.now(), self.workstation.time_floor())
     }
 
-    /// The day at the site. The system's zone data may be stale or missing: Kazakhstan is UTC+5 throughout.
     fn today(&self) -> Date {
+        self.site_now().date()
+    }
+
+    /// The time at the site. The system's zone data may be stale or missing: Kazakhstan is UTC+5 throughout.
+    fn site_now(&self) -> Zoned {
         let name = &self.workstation.profile().fields().time_zone;
         let zone = TimeZone::get(name).unwrap_or_else(|_| TimeZone::fixed(jiff::tz::offset(5)));
-        self.workstation.now().to_zoned(zone).date()
+        self.workstation.now().to_zoned(zone)
     }
 }

@@ -274,7 +274,8 @@ pub(crate) struct Person {
 impl Person {
     fn find(id: &str, resources: &[Resource]) -> Result<Self, DonorError> {
         let patient = resources.iter().find_map(|r| match r {
-            Resource::Patient(p) if p.id == id => Some(p),
+            // Recipients are no donors.
+            Resource::Patient(p) if p.id == id && !p.is_recipient() => Some(p),
             _ => None,
         });
         Self::read(patient.ok_or(DonorError::Missing)?).ok_or(DonorError::Incomplete)

@@ -9,7 +9,7 @@ use infoblood_clinical::{
 };
 use sqlx::{AssertSqlSafe, SqliteConnection};
 
-use super::{batch::Batch, donors};
+use super::{batch::Batch, donors, recipients, stock};
 use crate::database::DatabaseError;
 
 /// Rows of one statement.
@@ -24,6 +24,8 @@ pub(super) async fn apply(
     let mut touched: BTreeSet<String> = delete(cache, &batch.deletes).await?;
     put(cache, &batch.puts).await?;
     touched.extend(moved(cache).await?);
+    stock::write(cache, &batch).await?;
+    let mut recipients = recipients::Changes::of(&batch);
     let mut arrived: HashMap<String, Vec<Resource>> = HashMap::new();
     for record in batch.puts {
         if let Some(donor) = record.resource.patient_id().map(str::to_owned) {
@@ -46,15 +48,15 @@ pub(super) async fn apply(
         let known = known.remove(&donor).unwrap_or_default();
         let resources = arrived.remove(&donor).unwrap_or_default();
         // Deferrals may come before the person they are about; recipients are no donors.
-        let is_recipient = resources
-            .iter()
-            .any(|r| matches!(r, Resource::Patient(p) if p.id == donor && p.is_recipient()));
-        let summary = Summary::assemble(&donor, &resources).ok();
-        let row = summary
-            .filter(|_| !is_recipient)
+        let row = Summary::assemble(&donor, &resources)
+            .ok()
             .map(|summary| donors::Row::new(summary, &resources, sorter));
+        if row.is_none() {
+            recipients.add(&donor, &resources, sorter);
+        }
         rows.push((known, row));
     }
+    recipients.write(cache).await?;
     donors::write(cache, rows).await
 }
 

@@ -11,15 +11,15 @@ use crate::{database, transport::Stream};
 
 const TODAY: Date = date(2026, 6, 1);
 
-struct Cache {
-    connection: SqliteConnection,
+pub(super) struct Cache {
+    pub(super) connection: SqliteConnection,
     sorter: Sorter,
     cursor: Option<String>,
     _dir: TempDir,
 }
 
 impl Cache {
-    async fn new() -> Self {
+    pub(super) async fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let mut connection = database::open(&dir.path().join("a.db"), &[7; 32], MIGRATIONS)
             .await
@@ -33,7 +33,7 @@ impl Cache {
         }
     }
 
-    async fn apply(&mut self, lines: &[String]) {
+    pub(super) async fn apply(&mut self, lines: &[String]) {
         let batch = Batch::read(lines.join("\n").as_bytes());
         assert_eq!(batch.skipped, 0);
         let next = batch.next_cursor();
@@ -61,7 +61,7 @@ impl Cache {
     }
 
     /// Ids of all pages, which must fit together.
-    async fn ids(&mut self, what: impl Into<Search>) -> Vec<String> {
+    pub(super) async fn ids(&mut self, what: impl Into<Search>) -> Vec<String> {
         let what = what.into();
         let (mut ids, mut after) = (Vec::new(), None::<String>);
         loop {
@@ -99,15 +99,15 @@ impl Cache {
     }
 }
 
-fn put(resource: &str) -> String {
+pub(super) fn put(resource: &str) -> String {
     format!("{{\"cursor\":\"1\",\"op\":\"put\",\"resource\":{resource}}}")
 }
 
-fn delete(kind: &str, id: &str) -> String {
+pub(super) fn delete(kind: &str, id: &str) -> String {
     format!("{{\"cursor\":\"1\",\"op\":\"delete\",\"type\":\"{kind}\",\"id\":\"{id}\"}}")
 }
 
-fn patient(id: &str, family: &str, given: &str, iin: &str) -> String {
+pub(super) fn patient(id: &str, family: &str, given: &str, iin: &str) -> String {
     put(&format!(
         r#"{{"resourceType":"Patient","id":"{id}","identifier":[{{"system":"urn:infoblood:id:iin","value":"{iin}"}}],"name":[{{"family":"{family}","given":["{given}"]}}],"telecom":[{{"system":"phone","value":"+7 701 000 {:04}"}},{{"system":"email","value":"7015555555"}}],"gender":"female","birthDate":"1985-07-15"}}"#,
         id.len() * 1000 + id.bytes().map(usize::from).sum::<usize>() % 1000
@@ -123,13 +123,13 @@ fn flag(id: &str, donor: &str, end: Option<&str>) -> String {
     ))
 }
 
-fn group(id: &str, donor: &str, group: &str) -> String {
+pub(super) fn group(id: &str, donor: &str, group: &str) -> String {
     put(&format!(
         r#"{{"resourceType":"Observation","id":"{id}","status":"final","code":{{"coding":[{{"system":"http://loinc.org","code":"882-1"}}]}},"subject":{{"reference":"Patient/{donor}"}},"valueCodeableConcept":{{"coding":[{{"system":"urn:infoblood:blood-group","code":"{group}"}}]}}}}"#
     ))
 }
 
-fn donation(id: &str, donor: &str, din: &str) -> String {
+pub(super) fn donation(id: &str, donor: &str, din: &str) -> String {
     put(&format!(
         r#"{{"resourceType":"Procedure","id":"{id}","status":"completed","identifier":[{{"system":"urn:infoblood:id:din","value":"{din}"}}],"subject":{{"reference":"Patient/{donor}"}},"occurrenceDateTime":"2026-01-01"}}"#
     ))
