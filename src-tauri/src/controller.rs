@@ -295,6 +295,8 @@ struct Controller {
     /// Opening and unlocking under way.
     tasks: JoinSet<()>,
     connection: Connection,
+    /// When the task that synchronises goes on by itself.
+    next_round: Option<jiff::Timestamp>,
     last_touch: Instant,
     /// Attempts to open a cache so far; an older one that ends late is told by its number.
     openings: u64,
@@ -323,6 +325,7 @@ impl Controller {
             syncer: None,
             tasks: JoinSet::new(),
             connection: Connection::Unknown,
+            next_round: None,
             last_touch: Instant::now(),
             openings: 0,
             frames: Collector::default(),

@@ -31,6 +31,8 @@ const SHORTEST: Duration = Duration::from_millis(500);
 pub(super) struct Outcome {
     result: Result<SyncOutcome, AppError>,
     is_online: bool,
+    /// When the next round comes, if nobody asks for one before.
+    next_round: Timestamp,
 }
 
 /// The running task.
@@ -72,12 +74,14 @@ async fn run(
             Some(answered) => answered,
             None => workstation.is_server_reachable().await,
         };
-        let pause = pause(clock.now(), &result, is_online);
-        if events
-            .send(Event::Synced(Outcome { result, is_online }))
-            .await
-            .is_err()
-        {
+        let at = clock.now();
+        let pause = pause(at, &result, is_online);
+        let outcome = Outcome {
+            result,
+            is_online,
+            next_round: at.saturating_add(pause).unwrap_or(at),
+        };
+        if events.send(Event::Synced(outcome)).await.is_err() {
             return;
         }
         // Elapsed or called: both mean another round.
@@ -115,6 +119,10 @@ impl Controller {
             .sync_status()
             .await
             .map_err(|error| told("sync-status", error.code(), &error))?;
+        // What was sealed since the last round has no time of its own yet.
+        let next_attempt_at = status.next_attempt_at.or(self
+            .next_round
+            .filter(|_| status.phase == SyncState::Waiting));
         let count = |n: u64| u32::try_from(n).unwrap_or(u32::MAX);
         let text = |at: Option<Timestamp>| at.map(|at| at.to_string());
         Ok(Some(SyncFacts {
@@ -137,7 +145,7 @@ impl Controller {
                 })
                 .collect(),
             last_success: text(status.last_success),
-            next_attempt_at: text(status.next_attempt_at),
+            next_attempt_at: text(next_attempt_at),
             wedged: status
                 .wedged
                 .into_iter()
@@ -197,6 +205,7 @@ impl Controller {
     }
 
     pub(super) async fn synced(&mut self, outcome: Outcome) {
+        self.next_round = Some(outcome.next_round);
         let was_offline = self.connection == Connection::Offline;
         self.connection = if outcome.is_online {
             Connection::Online
