@@ -29,6 +29,14 @@ pub fn decode(text: &str, layout: Layout) -> String {
     text.chars().map(|c| decode_char(c, layout)).collect()
 }
 
+/// What the same keys give under the Latin layout, Shift and all: a scanner sends capital letters and signs with it. A text typed with
+/// Caps Lock does not survive this; [`decode`] is for that.
+pub fn decode_shifted(text: &str, layout: Layout) -> String {
+    text.chars()
+        .map(|c| shifted_char(c, layout).unwrap_or(c))
+        .collect()
+}
+
 /// The digits of a text that is nothing but digits, possibly typed on the Kazakh digit row; `None` for anything else. Spaces
 /// and hyphens are skipped. Words made of Kazakh letters alone are not digits: fewer than six keys of the row need a real
 /// digit or a punctuation key among them.
@@ -100,6 +108,44 @@ pub fn decode_code(code: &str, shift: bool) -> Option<char> {
     Some(if shift { shifted } else { plain })
 }
 
+/// The digit row with Shift, 1 to 0.
+const KAZAKH_SHIFTED_ROW: [char; 10] = ['!', 'Ә', 'І', 'Ң', 'Ғ', ';', ':', 'Ү', 'Ұ', 'Қ'];
+const RUSSIAN_SHIFTED_ROW: [char; 10] = ['!', '"', '№', ';', '%', ':', '?', '*', '(', ')'];
+const LATIN_SHIFTED_ROW: [char; 10] = ['!', '@', '#', '$', '%', '^', '&', '*', '(', ')'];
+/// The signs that [`PUNCTUATION`] gives with Shift, in its order.
+const SHIFTED_PUNCTUATION: [char; 7] = ['{', '}', ':', '"', '<', '>', '~'];
+
+/// `None` for a key that is the same in both layouts.
+fn shifted_char(c: char, layout: Layout) -> Option<char> {
+    let place = |row: &[char; 10]| row.iter().position(|&key| key == c);
+    let (plain, shifted) = match layout {
+        Layout::Kazakh => (place(&KAZAKH_DIGIT_ROW), place(&KAZAKH_SHIFTED_ROW)),
+        Layout::Russian => (None, place(&RUSSIAN_SHIFTED_ROW)),
+    };
+    if let Some(at) = plain {
+        return char::from_digit((at as u32 + 1) % 10, 10);
+    }
+    if let Some(at) = shifted {
+        return LATIN_SHIFTED_ROW.get(at).copied();
+    }
+    let lower = c.to_lowercase().next()?;
+    let is_capital = lower != c;
+    if let Some(at) = CYRILLIC.chars().position(|key| key == lower) {
+        let letter = LATIN.chars().nth(at)?;
+        return Some(if is_capital {
+            letter
+        } else {
+            letter.to_ascii_lowercase()
+        });
+    }
+    let at = PUNCTUATION.iter().position(|(key, _)| *key == lower)?;
+    if is_capital {
+        SHIFTED_PUNCTUATION.get(at).copied()
+    } else {
+        PUNCTUATION.get(at).map(|(_, latin)| *latin)
+    }
+}
+
 fn decode_char(c: char, layout: Layout) -> char {
     let lower = c.to_lowercase().next().unwrap_or(c);
     if layout == Layout::Kazakh
@@ -145,6 +191,20 @@ mod tests {
     }
 
     #[test]
+    fn signs_with_shift() {
+        // `]C4=%5100&>0263250915=<E0382V00` as the two layouts type it.
+        assert_eq!(
+            decode_shifted("ъС4=%5100?Ю0263250915=БУ0382М00", Layout::Russian),
+            "]C4=%5100&>0263250915=<E0382V00"
+        );
+        assert_eq!(
+            decode_shifted("ъСң=Ғғ\"ққ:Юқә.іәғқ,\"ғ=БУқіұәМққ", Layout::Kazakh),
+            "]C4=%5100&>0273250615=<E0392V00"
+        );
+        assert_eq!(decode_shifted("=+KZ001", Layout::Kazakh), "=+KZ001");
+    }
+
+    #[test]
     fn physical_keys() {
         assert_eq!(decode_code("KeyK", false), Some('K'));
         assert_eq!(decode_code("Digit0", false), Some('0'));
@@ -164,8 +224,9 @@ mod tests {
     proptest! {
         #[test]
         fn decoding_never_panics(text in "\\PC{0,40}") {
-            let _ = decode(&text, Layout::Kazakh);
-            let _ = decode(&text, Layout::Russian);
+            for layout in [Layout::Kazakh, Layout::Russian] {
+                let _ = (decode(&text, layout), decode_shifted(&text, layout));
+            }
             let _ = digits(&text);
             let _ = decode_code(&text, true);
         }

@@ -27,4 +27,5 @@ pub mod keyboard;
 pub mod names;
 pub mod recipient;
 pub mod rules;
+pub mod scan;
 pub mod synthetic;
