@@ -30,6 +30,10 @@ pub(crate) fn handler() -> impl Fn(Invoke) -> bool + Send + Sync + 'static {
         use_profile,
         search_donors,
         open_donor,
+        inventory,
+        search_recipients,
+        open_recipient,
+        read_scan,
         start_anew,
         break_glass,
         show_qr,
@@ -195,6 +199,45 @@ async fn search_donors(
 async fn open_donor(controller: State<'_, Handle>, id: String) -> Answer<view::DonorCard> {
     controller
         .ask(|reply| Request::OpenDonor { id, reply })
+        .await
+}
+
+#[tauri::command]
+async fn inventory(
+    controller: State<'_, Handle>,
+    filter: view::InventoryFilter,
+) -> Answer<view::Inventory> {
+    controller
+        .ask(|reply| Request::Inventory { filter, reply })
+        .await
+}
+
+#[tauri::command]
+async fn search_recipients(
+    controller: State<'_, Handle>,
+    query: String,
+    after: Option<String>,
+) -> Answer<view::RecipientPage> {
+    controller
+        .ask(|reply| Request::SearchRecipients {
+            query,
+            after,
+            reply,
+        })
+        .await
+}
+
+#[tauri::command]
+async fn open_recipient(controller: State<'_, Handle>, id: String) -> Answer<view::RecipientCard> {
+    controller
+        .ask(|reply| Request::OpenRecipient { id, reply })
+        .await
+}
+
+#[tauri::command]
+async fn read_scan(controller: State<'_, Handle>, text: String) -> Answer<view::Scan> {
+    controller
+        .ask(|reply| Request::ReadScan { text, reply })
         .await
 }
 

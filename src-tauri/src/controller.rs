@@ -22,7 +22,8 @@ use crate::{
     profile::Places,
     view::{
         self, AgreementView, AppError, CodeCheck, Connection, DonorCard, DonorPage, Evidence,
-        FileTaken, FramesTaken, Lang, PassphraseCheck, QrCode, SavedPack, SavedProof,
+        FileTaken, FramesTaken, Inventory, InventoryFilter, Lang, PassphraseCheck, QrCode,
+        RecipientCard, RecipientPage, SavedPack, SavedProof, Scan,
     },
 };
 
@@ -37,6 +38,7 @@ mod relay;
 mod screen;
 mod session;
 mod start;
+mod stock;
 mod sync;
 mod terms;
 
@@ -139,6 +141,23 @@ pub enum Request {
     OpenDonor {
         id: String,
         reply: Reply<DonorCard>,
+    },
+    Inventory {
+        filter: InventoryFilter,
+        reply: Reply<Inventory>,
+    },
+    SearchRecipients {
+        query: String,
+        after: Option<String>,
+        reply: Reply<RecipientPage>,
+    },
+    OpenRecipient {
+        id: String,
+        reply: Reply<RecipientCard>,
+    },
+    ReadScan {
+        text: String,
+        reply: Reply<Scan>,
     },
     StartAnew(Reply<()>),
     BreakGlass {
@@ -389,7 +408,11 @@ impl Controller {
         // What the page asks by itself, when data change or a file is read, is nobody's act.
         let by_itself = matches!(
             request,
-            Request::GetState(_) | Request::SearchDonors { .. } | Request::UploadPiece { .. }
+            Request::GetState(_)
+                | Request::SearchDonors { .. }
+                | Request::SearchRecipients { .. }
+                | Request::Inventory { .. }
+                | Request::UploadPiece { .. }
         );
         if !by_itself {
             self.last_touch = Instant::now();
@@ -438,6 +461,16 @@ impl Controller {
                 reply,
             } => drop(reply.send(self.search(&query, after).await)),
             Request::OpenDonor { id, reply } => drop(reply.send(self.open_donor(&id).await)),
+            Request::Inventory { filter, reply } => drop(reply.send(self.inventory(filter).await)),
+            Request::SearchRecipients {
+                query,
+                after,
+                reply,
+            } => drop(reply.send(self.search_recipients(&query, after).await)),
+            Request::OpenRecipient { id, reply } => {
+                drop(reply.send(self.open_recipient(&id).await));
+            }
+            Request::ReadScan { text, reply } => drop(reply.send(self.read_scan(&text).await)),
             Request::StartAnew(reply) => drop(reply.send(self.start_anew().await)),
             Request::BreakGlass { reason, reply } => {
                 drop(reply.send(self.break_glass(&reason).await));

@@ -18,6 +18,10 @@ macro_rules! seam {
     )*};
 }
 
+mod blood;
+
+pub use self::blood::*;
+
 seam! {
     /// The interface's two languages.
     #[derive(Copy, Eq)]

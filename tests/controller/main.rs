@@ -28,6 +28,7 @@ use infoblood_server::{
 };
 use tokio::sync::watch;
 
+mod stock;
 mod weeks;
 
 const PASSPHRASE: &str = "тоғыз жылқы таудан асты 58";

@@ -31,6 +31,8 @@ pub enum Expected {
     Whole,
     /// One label at a time: these are parts of two.
     OneLabel,
+    /// The IIN of somebody who is on record here.
+    KnownIin,
 }
 
 impl Expected {
@@ -41,6 +43,7 @@ impl Expected {
             Self::DonationNumber => "donation-number",
             Self::Whole => "whole",
             Self::OneLabel => "one-label",
+            Self::KnownIin => "known-iin",
         }
     }
 }

@@ -11,7 +11,7 @@ use super::{
 use crate::view::{self, AppError, DonorCard, DonorPage, DonorRow};
 
 /// Rows of one page.
-const PAGE: u32 = 50;
+pub(super) const PAGE: u32 = 50;
 
 impl Controller {
     pub(super) async fn search(
@@ -42,7 +42,7 @@ impl Controller {
         Ok(donor_card(card))
     }
 
-    fn open_cache(&self) -> Result<&OpenCache, AppError> {
+    pub(super) fn open_cache(&self) -> Result<&OpenCache, AppError> {
         match &self.phase {
             Phase::Unlocked(open) => Ok(open),
             _ => Err(named("patient-locked")),
@@ -83,10 +83,7 @@ fn donor_card(card: client::DonorCard) -> DonorCard {
         given: facts.given,
         patronymic: facts.patronymic,
         birth_date: facts.birth_date,
-        sex: match facts.sex {
-            iin::Sex::Male => view::Sex::Male,
-            iin::Sex::Female => view::Sex::Female,
-        },
+        sex: sex(facts.sex),
         age: u32::try_from(facts.age).unwrap_or(0),
         iin: facts.iin,
         iin_valid: facts.iin_valid,
@@ -98,6 +95,13 @@ fn donor_card(card: client::DonorCard) -> DonorCard {
         donations: facts.donations.into_iter().map(donation).collect(),
         logged_at: card.logged_at.to_string(),
         as_of: card.as_of.unwrap_or(card.logged_at).to_string(),
+    }
+}
+
+pub(super) fn sex(sex: iin::Sex) -> view::Sex {
+    match sex {
+        iin::Sex::Male => view::Sex::Male,
+        iin::Sex::Female => view::Sex::Female,
     }
 }
 
@@ -136,7 +140,7 @@ fn donation(donation: donor::Donation) -> view::Donation {
     }
 }
 
-fn blood_group(group: blood::BloodGroup) -> view::BloodGroup {
+pub(super) fn blood_group(group: blood::BloodGroup) -> view::BloodGroup {
     let sign = |antigen| match antigen {
         blood::Antigen::Negative => "-".to_owned(),
         blood::Antigen::Positive => "+".to_owned(),

@@ -27,6 +27,8 @@ fn typescript() -> String {
         SyncFacts SyncPhase QueueKind Queue CourierFile WedgedItem SavedPack FileProgress QrCode
         FramesTaken Lease Mode FileTaken DonorPage DonorRow DeferralState BloodGroup
         DeferralKind Deferral DonationKind DonationStatus Donation Sex DonorCard
+        Product ProductStatus ComponentRow GoneKind GoneTo InventoryFilter Soon Inventory ProductStock InventoryCell ExpiryBucket
+        RecipientPage RecipientRow RecipientCard Antibody HospitalRequest Transfusion Reaction Scan
     }
     text
 }

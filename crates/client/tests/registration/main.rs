@@ -16,5 +16,6 @@ mod refused;
 mod relay;
 mod restored;
 mod revoked;
+mod stock;
 mod versions;
 mod way;

@@ -10,11 +10,16 @@ import type {
   Evidence,
   FileTaken,
   FramesTaken,
+  Inventory,
+  InventoryFilter,
   Lang,
   PassphraseCheck,
   QrCode,
+  RecipientCard,
+  RecipientPage,
   SavedPack,
   SavedProof,
+  Scan,
   State,
 } from './bindings';
 
@@ -44,6 +49,11 @@ export const backend = {
   useProfile: (text: string) => invoke<void>('use_profile', { text }),
   searchDonors: (query: string, after: string | null) => invoke<DonorPage>('search_donors', { query, after }),
   openDonor: (id: string) => invoke<DonorCard>('open_donor', { id }),
+  inventory: (filter: InventoryFilter) => invoke<Inventory>('inventory', { filter }),
+  searchRecipients: (query: string, after: string | null) =>
+    invoke<RecipientPage>('search_recipients', { query, after }),
+  openRecipient: (id: string) => invoke<RecipientCard>('open_recipient', { id }),
+  readScan: (text: string) => invoke<Scan>('read_scan', { text }),
   startAnew: () => invoke<void>('start_anew'),
   breakGlass: (reason: string) => invoke<void>('break_glass', { reason }),
   showQr: (personId: string) => invoke<QrCode>('show_qr', { personId }),

@@ -273,3 +273,213 @@ logged_at: string,
  * When these data were last brought up to date.
  */
 as_of: string, };
+
+export type Product = "whole-blood" | "red-cells-sagm" | "red-cells-cpda1" | "platelets" | "ffp" | "cryo" | "other";
+
+export type ProductStatus = "quarantine" | "available" | "reserved" | "issued" | "transfused" | "processed" | "discarded" | "expired" | "recalled" | "unknown";
+
+export type ComponentRow = { id: string, component_id: string | null, din: string | null, din_check: string | null, product: Product, division: string | null, 
+/**
+ * The safer value if the label contradicts itself.
+ */
+blood: BloodGroup | null, 
+/**
+ * The values that disagree; empty when there is one value or none.
+ */
+blood_conflict: Array<BloodGroup>, status: ProductStatus, 
+/**
+ * As recorded: a time with its offset, or a date.
+ */
+expires: string | null, 
+/**
+ * Days at the site until its last day; 0 on it, below 0 after.
+ */
+days_left: number | null, place: string | null, 
+/**
+ * Id of what it was made from.
+ */
+parent: string | null, 
+/**
+ * Steps from the root of its tree.
+ */
+depth: number, gone_to: GoneTo | null, not_understood: boolean, };
+
+export type GoneKind = "issued" | "transfused";
+
+export type GoneTo = { kind: GoneKind, at: string | null, recipient_id: string | null, recipient_name: string | null, organization: string | null, };
+
+export type InventoryFilter = "available" | "quarantine" | "all";
+
+export type Soon = "none" | "soon" | "now";
+
+export type Inventory = { products: Array<ProductStock>, 
+/**
+ * What expires soon, the nearest first; at most 50.
+ */
+expiring: Array<ComponentRow>, expiring_total: number, 
+/**
+ * Components whose status or meaning is not understood: they may lie in the house, and are counted nowhere else.
+ */
+not_understood: number, 
+/**
+ * When these data were last brought up to date.
+ */
+as_of: string, };
+
+export type ProductStock = { product: Product, 
+/**
+ * Days it keeps; null without a rule.
+ */
+shelf_days: number | null, 
+/**
+ * The order that the rule comes from.
+ */
+rule: string | null, 
+/**
+ * Whether the rule and its levels are confirmed.
+ */
+verified: boolean, 
+/**
+ * O+ O− A+ A− B+ B− AB+ AB−.
+ */
+cells: Array<InventoryCell>, unknown_group: number, 
+/**
+ * Cells and unknown group together.
+ */
+total: number, 
+/**
+ * Passed its expiry and is not discarded yet; not in the total.
+ */
+expired: number, 
+/**
+ * Has no expiry that can be read; not in the total.
+ */
+unknown_expiry: number, 
+/**
+ * Of the total.
+ */
+expiry_buckets: Array<ExpiryBucket>, };
+
+export type InventoryCell = { abo: "O" | "A" | "B" | "AB", rh: "+" | "-", count: number, 
+/**
+ * Days left of what expires first.
+ */
+nearest_days: number | null, 
+/**
+ * Fewer may be given out than should lie here.
+ */
+low: boolean, soon: Soon, };
+
+export type ExpiryBucket = { from_days: number, to_days: number | null, count: number, };
+
+export type RecipientPage = { total: number, rows: Array<RecipientRow>, 
+/**
+ * Give it back as `after` to get the next page.
+ */
+next: string | null, };
+
+export type RecipientRow = { id: string, family: string, given: string, patronymic: string | null, birth_date: string, iin_last4: string, blood: BloodGroup | null, 
+/**
+ * Invented, for training.
+ */
+training: boolean, 
+/**
+ * How the spelling differed from what was typed, as «қ→к», or the end of the IIN that answers; null when exact.
+ */
+matched: string | null, };
+
+export type RecipientCard = { id: string, family: string, given: string, patronymic: string | null, birth_date: string, sex: Sex, 
+/**
+ * Full years today.
+ */
+age: number, iin: string, iin_valid: boolean, 
+/**
+ * Invented, for training.
+ */
+training: boolean, 
+/**
+ * The value that is safer for somebody who receives blood.
+ */
+blood: BloodGroup | null, 
+/**
+ * The values that disagree, safer one first; empty when there is one value or none.
+ */
+blood_conflict: Array<BloodGroup>, 
+/**
+ * Found ones first; found once counts for ever.
+ */
+antibodies: Array<Antibody>, 
+/**
+ * `irradiated`, `leukodepleted`, `washed`, `k-negative`, or another code.
+ */
+requirements: Array<string>, 
+/**
+ * Latest first.
+ */
+requests: Array<HospitalRequest>, 
+/**
+ * Latest first.
+ */
+transfusions: Array<Transfusion>, 
+/**
+ * Latest first.
+ */
+reactions: Array<Reaction>, 
+/**
+ * Records about this person that say something this version does not know; their values are not shown.
+ */
+not_understood: number, 
+/**
+ * When this look was recorded.
+ */
+logged_at: string, 
+/**
+ * When these data were last brought up to date.
+ */
+as_of: string, };
+
+export type Antibody = { 
+/**
+ * `anti-D`, `anti-K` …
+ */
+code: string, present: boolean, 
+/**
+ * Found and not found: both stand in the records.
+ */
+conflict: boolean, };
+
+export type HospitalRequest = { id: string, product: Product, quantity: number | null, 
+/**
+ * FHIR request status.
+ */
+status: string, 
+/**
+ * `routine`, `urgent`, `asap` or `stat`.
+ */
+priority: string | null, date: string | null, organization: string | null, };
+
+export type Transfusion = { date: string, 
+/**
+ * Null if the component is not in this workstation's data.
+ */
+din: string | null, 
+/**
+ * Null if it is not there, or not understood.
+ */
+product: Product | null, component_id: string | null, 
+/**
+ * Code of the reaction for which it is suspected.
+ */
+reaction: string | null, };
+
+export type Reaction = { date: string | null, 
+/**
+ * `fever`, `allergic`, `hemolytic`, or the words of the record.
+ */
+code: string, 
+/**
+ * `serious` or `non-serious`.
+ */
+seriousness: string | null, component_id: string | null, din: string | null, };
+
+export type Scan = { "kind": "donation", din: string, } | { "kind": "donor", id: string, } | { "kind": "recipient", id: string, } | { "kind": "several", text: string, } | { "kind": "unknown", text: string, expected: string, } | { "kind": "wrong-check", text: string, };
