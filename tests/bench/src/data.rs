@@ -1,4 +1,4 @@
-//! Records as a centre has them: synthetic donors with a narrative and a telephone, so that one is about 1.2 KB.
+//! Records as a centre has them: resources of synthetic donors, each with a narrative, so that one is about 1.2 KB.
 
 use std::fmt::Write as _;
 
@@ -24,20 +24,10 @@ pub(crate) fn donors(count: u64) -> Result<Donors<ChaCha20Rng>> {
     Ok(synthetic::donors(random, TODAY, &[SITE.to_owned()], count)?)
 }
 
-/// The resource's JSON with a narrative; a patient has a telephone, by the running number.
-pub(crate) fn record(resource: &Resource, number: u64) -> Result<String> {
+/// The resource's JSON with a narrative.
+pub(crate) fn record(resource: &Resource) -> Result<String> {
     let mut json = resource.to_line()?;
     json.pop();
-    if matches!(resource, Resource::Patient(_)) {
-        write!(
-            json,
-            r#","telecom":[{{"system":"phone","value":"+7 70{} {:03} {:02} {:02}"}}]"#,
-            number / 10_000_000 % 10,
-            number / 10_000 % 1_000,
-            number / 100 % 100,
-            number % 100
-        )?;
-    }
     json.push_str(
         r#","text":{"status":"generated","div":"<div xmlns=\"http://www.w3.org/1999/xhtml\">"#,
     );
@@ -52,7 +42,7 @@ pub(crate) fn record(resource: &Resource, number: u64) -> Result<String> {
 pub(crate) struct Batches {
     donors: Donors<ChaCha20Rng>,
     waiting: Vec<Resource>,
-    without_donations: bool,
+    only_people: bool,
     left: u64,
     number: u64,
 }
@@ -62,17 +52,17 @@ impl Batches {
         Self::new(records, false)
     }
 
-    /// Whole donors without their donations: what searches look at.
+    /// Donors with their groups and deferrals alone: what searches look at.
     pub(crate) fn of_donors(count: u64) -> Result<Self> {
         Self::new(count, true)
     }
 
-    fn new(count: u64, without_donations: bool) -> Result<Self> {
+    fn new(count: u64, only_people: bool) -> Result<Self> {
         Ok(Self {
             donors: donors(count)?,
             waiting: Vec::new(),
-            without_donations,
-            left: if without_donations { u64::MAX } else { count },
+            only_people,
+            left: if only_people { u64::MAX } else { count },
             number: 0,
         })
     }
@@ -88,10 +78,8 @@ impl Batches {
                     break;
                 };
                 self.waiting = donor.resources;
-                if self.without_donations {
-                    let keep =
-                        |r: &Resource| !matches!(r, Resource::Procedure(_) | Resource::Specimen(_));
-                    self.waiting.retain(keep);
+                if self.only_people {
+                    self.waiting.retain(is_of_person);
                 }
                 self.waiting.reverse();
             }
@@ -104,9 +92,18 @@ impl Batches {
                 lines,
                 "{{\"cursor\":\"{:016x}\",\"op\":\"put\",\"resource\":{}}}",
                 self.number,
-                record(&resource, self.number)?
+                record(&resource)?
             )?;
         }
         Ok(Some(lines).filter(|lines| !lines.is_empty()))
+    }
+}
+
+/// A person, a group or a deferral.
+fn is_of_person(resource: &Resource) -> bool {
+    match resource {
+        Resource::Patient(_) | Resource::Flag(_) => true,
+        Resource::Observation(observation) => observation.blood_group().is_some(),
+        _ => false,
     }
 }
