@@ -19,8 +19,9 @@ macro_rules! seam {
 }
 
 mod blood;
+mod donation;
 
-pub use self::blood::*;
+pub use self::{blood::*, donation::*};
 
 seam! {
     /// The interface's two languages.

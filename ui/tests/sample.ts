@@ -1,11 +1,15 @@
 // One of each thing the shell tells of.
 import type {
   AgreementView,
+  ComponentRow,
+  DonationCard,
   DonorCard,
   DonorRow,
+  Lookback,
   PersonRow,
   Progress,
   Screen,
+  ScreeningRow,
   SyncFacts,
 } from '../src/lib/backend';
 
@@ -229,4 +233,124 @@ export const renewing: Screen = {
   declined: false,
   has_people: true,
   person: { person_id: 'aa', name: 'A. Test' },
+};
+
+const component: ComponentRow = {
+  id: 'b-1',
+  component_id: 'A123426000010-whole-blood-00',
+  din: 'A123426000010',
+  din_check: 'K',
+  product: 'whole-blood',
+  division: '00',
+  blood: { abo: 'A', rh: '+', kell: null },
+  blood_conflict: [],
+  status: 'processed',
+  expires: '2026-12-07',
+  days_left: 14,
+  place: null,
+  parent: null,
+  depth: 0,
+  gone_to: null,
+  not_understood: false,
+};
+
+const results: ScreeningRow = {
+  date: '2026-11-01',
+  din: 'A123426000010',
+  results: [
+    { code: 'hiv', value: 'negative', number: null },
+    { code: 'hcv', value: 'positive', number: null },
+    { code: 'alt', value: 'number', number: '31 U/L' },
+  ],
+};
+
+export const donation: DonationCard = {
+  din: 'A123426000010',
+  din_check: 'K',
+  others: ['p-2'],
+  donor_id: 'd-1',
+  donor_name: 'Family Given',
+  date: '2026-11-01',
+  kind: 'whole-blood',
+  status: 'completed',
+  volume_ml: 450,
+  deferrals: [],
+  screening: results,
+  blood: { abo: 'A', rh: '+', kell: '-' },
+  components: [
+    component,
+    {
+      ...component,
+      id: 'b-2',
+      component_id: 'A123426000010-red-cells-sagm-00',
+      product: 'red-cells-sagm',
+      status: 'transfused',
+      parent: 'b-1',
+      depth: 1,
+      gone_to: {
+        kind: 'transfused',
+        at: '2026-11-03',
+        recipient_id: 'r-1',
+        recipient_name: 'Реципиент Бір',
+        organization: 'Hospital',
+      },
+    },
+    {
+      ...component,
+      id: 'b-3',
+      component_id: 'A123426000010-ffp-00',
+      product: 'ffp',
+      status: 'available',
+      expires: '2026-11-20T23:59:00+05:00',
+      days_left: -2,
+      parent: 'b-1',
+      depth: 1,
+      blood: { abo: 'A', rh: '-', kell: null },
+      blood_conflict: [
+        { abo: 'A', rh: '-', kell: null },
+        { abo: 'A', rh: '+', kell: null },
+      ],
+    },
+  ],
+  training: true,
+  not_understood: 0,
+  logged_at: '2026-11-22T04:47:00Z',
+  as_of: '2026-11-22T04:41:00Z',
+};
+
+export const lookback: Lookback = {
+  din: donation.din,
+  din_check: 'K',
+  donor_id: 'd-1',
+  donor_name: 'Family Given',
+  date: '2026-11-01',
+  reason: results,
+  components: donation.components,
+  donations: [{ din: 'A123425000011', date: '2025-08-01' }],
+  recipients: [
+    {
+      id: 'r-1',
+      name: 'Реципиент Бір',
+      birth_date: '1970-01-02',
+      component_id: 'A123426000010-red-cells-sagm-00',
+      product: 'red-cells-sagm',
+      transfused_at: '2026-11-03',
+      organization: 'Hospital',
+      reaction: 'fever',
+    },
+    {
+      id: 'r-2',
+      name: null,
+      birth_date: null,
+      component_id: 'A123426000010-ffp-00',
+      product: 'ffp',
+      transfused_at: null,
+      organization: null,
+      reaction: null,
+    },
+  ],
+  training: true,
+  not_understood: 1,
+  logged_at: '2026-11-22T04:47:00Z',
+  as_of: '2026-11-22T04:41:00Z',
 };

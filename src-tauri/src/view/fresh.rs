@@ -29,6 +29,8 @@ fn typescript() -> String {
         DeferralKind Deferral DonationKind DonationStatus Donation Sex DonorCard
         Product ProductStatus ComponentRow GoneKind GoneTo InventoryFilter Soon Inventory ProductStock InventoryCell ExpiryBucket
         RecipientPage RecipientRow RecipientCard Antibody HospitalRequest Transfusion Reaction Scan
+        NextDate NextDateBlock ScreeningRow ScreeningResult ScreeningValue Antigen Vital VitalCode DonationCard Lookback LookbackDonation
+        LookbackRecipient
     }
     text
 }

@@ -39,6 +39,16 @@ export function dayOf(day: string): string {
   return day.split('-').reverse().join('.');
 }
 
+/** A donation number in its groups: facility, year, serial. */
+export function dinOf(text: string): string {
+  return `${text.slice(0, 5)} ${text.slice(5, 7)} ${text.slice(7)}`;
+}
+
+/** Whether data of that time are so old that each value says its age. */
+export function isOld(asOf: string, now: number): boolean {
+  return now - Date.parse(asOf) > 86_400_000;
+}
+
 /** Begun days from now until `at`, as the lease of an open session counts them; never below 0. */
 export function daysLeft(at: string): number {
   return Math.max(0, Math.ceil((Date.parse(at) - Date.now()) / 86_400_000));

@@ -46,3 +46,8 @@ export function say(lang: Lang, key: string, values: Record<string, string | num
 export function t(key: string, values: Record<string, string | number> = {}): string {
   return say(current, key, values);
 }
+
+/** The words for `key` where there are any; else the record's own text. */
+export function known(key: string, text: string): string {
+  return find(current, key) ?? text;
+}

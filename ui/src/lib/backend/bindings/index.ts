@@ -483,3 +483,107 @@ code: string,
 seriousness: string | null, component_id: string | null, din: string | null, };
 
 export type Scan = { "kind": "donation", din: string, } | { "kind": "donor", id: string, } | { "kind": "recipient", id: string, } | { "kind": "several", text: string, } | { "kind": "unknown", text: string, expected: string, } | { "kind": "wrong-check", text: string, };
+
+export type NextDate = { kind: DonationKind, 
+/**
+ * The first day; null where no day can be said.
+ */
+date: string | null, 
+/**
+ * From today; 0 or below: now.
+ */
+days: number | null, 
+/**
+ * What puts it off; null where nothing does.
+ */
+blocked_by: NextDateBlock | null, 
+/**
+ * The order that the rule comes from.
+ */
+rule: string | null, 
+/**
+ * Whether the rule is confirmed.
+ */
+verified: boolean, };
+
+export type NextDateBlock = "deferral" | "interval";
+
+export type ScreeningRow = { date: string, din: string | null, results: Array<ScreeningResult>, };
+
+export type ScreeningResult = { 
+/**
+ * `hiv`, `hbv`, `hcv`, `syphilis`, `alt`, or another code.
+ */
+code: string, value: ScreeningValue, 
+/**
+ * With its unit, where the value is a number.
+ */
+number: string | null, };
+
+export type ScreeningValue = "negative" | "positive" | "indeterminate" | "number" | "unknown";
+
+export type Antigen = { 
+/**
+ * `C`, `c`, `E`, `e`, `Cw`, `K` …
+ */
+antigen: string, present: boolean, 
+/**
+ * Found and not found: both stand in the records.
+ */
+conflict: boolean, };
+
+export type Vital = { code: VitalCode, value: string, unit: string, date: string, };
+
+export type VitalCode = "hb" | "bp" | "pulse" | "weight";
+
+export type DonationCard = { din: string, din_check: string, 
+/**
+ * Ids of further records with the same number: somebody must look into it.
+ */
+others: Array<string>, donor_id: string | null, donor_name: string | null, date: string | null, kind: DonationKind | null, status: DonationStatus | null, volume_ml: number | null, 
+/**
+ * Of the donor, as on the donor's card.
+ */
+deferrals: Array<Deferral>, screening: ScreeningRow | null, 
+/**
+ * The safer value.
+ */
+blood: BloodGroup | null, 
+/**
+ * In the order of the tree, `depth` says how deep.
+ */
+components: Array<ComponentRow>, 
+/**
+ * Invented, for training.
+ */
+training: boolean, 
+/**
+ * Records that say something this version does not know; their values are not shown.
+ */
+not_understood: number, logged_at: string, as_of: string, };
+
+export type Lookback = { din: string, din_check: string, donor_id: string | null, donor_name: string | null, date: string | null, 
+/**
+ * The positive or indeterminate screening that gives cause, of this or a later donation.
+ */
+reason: ScreeningRow | null, components: Array<ComponentRow>, 
+/**
+ * Other donations of the same donor, latest first.
+ */
+donations: Array<LookbackDonation>, recipients: Array<LookbackRecipient>, training: boolean, not_understood: number, logged_at: string, as_of: string, };
+
+export type LookbackDonation = { din: string | null, date: string, };
+
+export type LookbackRecipient = { id: string, 
+/**
+ * Null if the person is not in this workstation's data.
+ */
+name: string | null, birth_date: string | null, component_id: string, product: Product, 
+/**
+ * Null where it was issued and no transfusion is recorded.
+ */
+transfused_at: string | null, organization: string | null, 
+/**
+ * Code of the reaction for which the component is suspected.
+ */
+reaction: string | null, };

@@ -1,0 +1,133 @@
+//! Donations, what was made of them and where it went; what a donor card says about the next donation.
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    BloodGroup, Deferral, DonationKind, DonationStatus,
+    blood::{ComponentRow, Product},
+};
+
+seam! {
+    /// When a donor may be asked again for one kind of donation. Never a promise: the physician decides.
+    pub struct NextDate {
+        pub kind: DonationKind,
+        /// The first day; null where no day can be said.
+        pub date: Option<String>,
+        /// From today; 0 or below: now.
+        pub days: Option<i32>,
+        /// What puts it off; null where nothing does.
+        pub blocked_by: Option<NextDateBlock>,
+        /// The order that the rule comes from.
+        pub rule: Option<String>,
+        /// Whether the rule is confirmed.
+        pub verified: bool,
+    }
+
+    #[derive(Copy, Eq)]
+    #[serde(rename_all = "lowercase")]
+    pub enum NextDateBlock { Deferral, Interval }
+
+    /// The laboratory's results of one donation or one day.
+    pub struct ScreeningRow {
+        pub date: String,
+        pub din: Option<String>,
+        pub results: Vec<ScreeningResult>,
+    }
+
+    pub struct ScreeningResult {
+        /// `hiv`, `hbv`, `hcv`, `syphilis`, `alt`, or another code.
+        pub code: String,
+        pub value: ScreeningValue,
+        /// With its unit, where the value is a number.
+        pub number: Option<String>,
+    }
+
+    #[derive(Copy, Eq)]
+    #[serde(rename_all = "lowercase")]
+    pub enum ScreeningValue { Negative, Positive, Indeterminate, Number, Unknown }
+
+    /// An antigen of the red cells.
+    #[derive(Eq)]
+    pub struct Antigen {
+        /// `C`, `c`, `E`, `e`, `Cw`, `K` …
+        pub antigen: String,
+        pub present: bool,
+        /// Found and not found: both stand in the records.
+        pub conflict: bool,
+    }
+
+    /// The latest value of a vital sign.
+    #[derive(Eq)]
+    pub struct Vital {
+        pub code: VitalCode,
+        pub value: String,
+        pub unit: String,
+        pub date: String,
+    }
+
+    #[derive(Copy, Eq)]
+    #[serde(rename_all = "lowercase")]
+    pub enum VitalCode { Hb, Bp, Pulse, Weight }
+
+    pub struct DonationCard {
+        pub din: String,
+        pub din_check: String,
+        /// Ids of further records with the same number: somebody must look into it.
+        pub others: Vec<String>,
+        pub donor_id: Option<String>,
+        pub donor_name: Option<String>,
+        pub date: Option<String>,
+        pub kind: Option<DonationKind>,
+        pub status: Option<DonationStatus>,
+        pub volume_ml: Option<u32>,
+        /// Of the donor, as on the donor's card.
+        pub deferrals: Vec<Deferral>,
+        pub screening: Option<ScreeningRow>,
+        /// The safer value.
+        pub blood: Option<BloodGroup>,
+        /// In the order of the tree, `depth` says how deep.
+        pub components: Vec<ComponentRow>,
+        /// Invented, for training.
+        pub training: bool,
+        /// Records that say something this version does not know; their values are not shown.
+        pub not_understood: u32,
+        pub logged_at: String,
+        pub as_of: String,
+    }
+
+    /// From a donation to everybody whom something of it reached.
+    pub struct Lookback {
+        pub din: String,
+        pub din_check: String,
+        pub donor_id: Option<String>,
+        pub donor_name: Option<String>,
+        pub date: Option<String>,
+        /// The positive or indeterminate screening that gives cause, of this or a later donation.
+        pub reason: Option<ScreeningRow>,
+        pub components: Vec<ComponentRow>,
+        /// Other donations of the same donor, latest first.
+        pub donations: Vec<LookbackDonation>,
+        pub recipients: Vec<LookbackRecipient>,
+        pub training: bool,
+        pub not_understood: u32,
+        pub logged_at: String,
+        pub as_of: String,
+    }
+
+    #[derive(Eq)]
+    pub struct LookbackDonation { pub din: Option<String>, pub date: String }
+
+    pub struct LookbackRecipient {
+        pub id: String,
+        /// Null if the person is not in this workstation's data.
+        pub name: Option<String>,
+        pub birth_date: Option<String>,
+        pub component_id: String,
+        pub product: Product,
+        /// Null where it was issued and no transfusion is recorded.
+        pub transfused_at: Option<String>,
+        pub organization: Option<String>,
+        /// Code of the reaction for which the component is suspected.
+        pub reaction: Option<String>,
+    }
+}

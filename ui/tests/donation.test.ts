@@ -1,0 +1,101 @@
+import { render, screen, within } from '@testing-library/svelte';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
+
+import type { Lang } from '../src/lib/backend';
+import { useLanguage } from '../src/lib/i18n.svelte';
+import Donation from '../src/screens/donations/Donation.svelte';
+import Body from '../src/screens/donors/Body.svelte';
+import NextDates from '../src/screens/donors/NextDates.svelte';
+import Lookback from '../src/screens/lookback/Lookback.svelte';
+import { donation, lookback } from './sample';
+
+const zone = 'Asia/Almaty';
+const languages: Lang[] = ['kk', 'ru'];
+
+describe.each(languages)('donation in %s', (language) => {
+  beforeEach(() => {
+    useLanguage(language);
+    return () => vi.unstubAllGlobals();
+  });
+  const say = (kk: string, ru: string) => (language === 'kk' ? kk : ru);
+
+  it('shows the tree, where each went, and what disagrees', () => {
+    const ondonor = vi.fn();
+    const onlookback = vi.fn();
+    const onrecipient = vi.fn();
+    render(Donation, { card: donation, zone, ondonor, onrecipient, onlookback });
+    const rows = screen.getAllByTestId('component');
+    expect(rows).toHaveLength(3);
+    const [whole, cells, plasma] = rows.map((row) => row.textContent);
+    expect(whole).toContain(say('бөлінді', 'переработано'));
+    expect(cells).toContain(say('Құйылды', 'Перелито'));
+    expect(cells).toContain('Реципиент Бір');
+    expect(plasma).toContain(say('қан тобы келіспейді', 'группа крови расходится'));
+    expect(plasma).toContain(say('мерзімі өтті', 'срок истёк'));
+    expect(screen.getByTestId('donation-card').textContent).toContain(
+      say('Осы нөмірмен тағы бір жазба бар', 'Под этим номером есть ещё записи'),
+    );
+    screen.getByTestId('donation-donor').click();
+    expect(ondonor).toHaveBeenCalledWith('d-1');
+    screen.getByTestId('open-lookback').click();
+    expect(onlookback).toHaveBeenCalledWith(donation.din);
+    within(rows[1] ?? document.body)
+      .getByRole('button')
+      .click();
+    expect(onrecipient).toHaveBeenCalledWith('r-1');
+  });
+
+  it('looks back to everybody, on the screen and on paper', () => {
+    const call = { onrecipient: vi.fn(), ondonation: vi.fn(), onback: vi.fn() };
+    render(Lookback, { facts: lookback, zone, printedBy: 'Нұрланова Айгүл', ...call });
+    const people = screen.getAllByTestId('lookback-recipient').map((row) => row.textContent);
+    expect(people).toHaveLength(2);
+    expect(people[0]).toContain('03.11.2026');
+    expect(people[1]).toContain(say('құйылғаны тіркелмеген', 'переливание не записано'));
+    const text = screen.getByTestId('lookback').textContent;
+    expect(text).toContain(say('Тексеру нәтижесі теріс емес', 'Результат обследования не отрицательный'));
+    expect(text).toContain('Нұрланова Айгүл');
+    const printed = vi.fn();
+    vi.stubGlobal('print', printed);
+    screen.getByTestId('print').click();
+    return vi.waitFor(() => {
+      expect(printed).toHaveBeenCalledOnce();
+    });
+  });
+
+  it('never promises a next donation', () => {
+    render(NextDates, {
+      dates: [
+        {
+          kind: 'whole-blood',
+          date: '2026-12-01',
+          days: 8,
+          blocked_by: 'interval',
+          rule: 'R',
+          verified: false,
+        },
+        { kind: 'plasma', date: '2026-11-01', days: -22, blocked_by: null, rule: 'R', verified: true },
+        { kind: 'platelets', date: null, days: null, blocked_by: 'deferral', rule: null, verified: true },
+      ],
+    });
+    const text = screen.getByTestId('next-dates').textContent;
+    expect(text).toContain('01.12.2026');
+    expect(text).toContain(say('аралық өтті', 'интервал выдержан'));
+    expect(text).toContain(say('шеттету тұрғанда болмайды', 'нельзя, пока действует отвод'));
+    expect(text).toContain(say('Бұл рұқсат емес', 'Это не допуск'));
+    expect(text).toContain(say('ереже расталмаған', 'правило не подтверждено'));
+  });
+
+  it('says what is on the cells and what was measured', () => {
+    render(Body, {
+      phenotype: [
+        { antigen: 'C', present: true, conflict: false },
+        { antigen: 'K', present: true, conflict: true },
+      ],
+      vitals: [{ code: 'hb', value: '142', unit: 'g/L', date: '2026-10-01' }],
+    });
+    const text = screen.getByTestId('body').textContent;
+    expect(text).toContain(say('нәтижелер келіспейді', 'результаты расходятся'));
+    expect(text).toContain('142 g/L 01.10.2026');
+  });
+});
