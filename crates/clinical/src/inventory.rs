@@ -246,17 +246,13 @@ impl StockRule {
     }
 }
 
-/// The moments at which something changes for a component: now, and the beginnings of the days that rules name. Components that expire
-/// between the same two of them may be counted as one [`Lot`].
-pub fn cuts(now: &Zoned, rules: &StockRules) -> Vec<Timestamp> {
-    let today = now.date();
-    let days = Product::ALL
-        .into_iter()
-        .filter_map(|product| rules.of(product, today))
-        .flat_map(|rule| {
-            let after = [rule.now_days, rule.soon_days].map(|days| days.saturating_add(1));
-            rule.buckets.iter().copied().chain(after)
-        });
+/// The moments at which something changes for a product: now, and the beginnings of the days that its rule names. What expires between
+/// the same two of them may be counted as one [`Lot`].
+pub fn cuts(product: Product, now: &Zoned, rules: &StockRules) -> Vec<Timestamp> {
+    let days = rules.of(product, now.date()).into_iter().flat_map(|rule| {
+        let after = [rule.now_days, rule.soon_days].map(|days| days.saturating_add(1));
+        rule.buckets.iter().copied().chain(after)
+    });
     let mut cuts: Vec<Timestamp> = days
         .filter(|days| *days > 0)
         .filter_map(|days| beginning(now, days))

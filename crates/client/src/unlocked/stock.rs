@@ -8,7 +8,7 @@ use infoblood_clinical::{
     blood::BloodGroup,
     component::{Component, Product, Status},
     fhir::{BiologicallyDerivedProduct, Record, Resource},
-    inventory::{Filter, Inventory, Lot, StockRules, cuts, soon_before},
+    inventory::{Filter, GROUPS, Inventory, Lot, StockRules, cuts, soon_before},
 };
 use jiff::{Timestamp, Zoned};
 use sqlx::{AssertSqlSafe, FromRow, SqliteConnection};
@@ -202,28 +202,47 @@ pub(super) async fn count(
         .subsec_nanosecond(0)
         .build()
         .unwrap_or(now.clone());
-    let lots = lots(cache, &now, rules).await?;
+    let lots = lots(cache, filter, &now, rules).await?;
     let inventory = Inventory::count(lots, filter, &now, rules);
     let expiring = expiring(cache, filter, &now, rules).await?;
     Ok((inventory, expiring))
 }
 
-/// Everything that is counted, joined between the moments at which something changes.
+/// What is counted, joined between the moments at which something changes.
 async fn lots(
     cache: &mut SqliteConnection,
+    filter: Filter,
     now: &Zoned,
     rules: &StockRules,
 ) -> Result<Vec<Lot>, DatabaseError> {
-    // Numbers only: nothing of this text comes from outside.
-    let slot: Vec<String> = cuts(now, rules)
-        .into_iter()
-        .map(Timestamp::as_second)
-        .chain([NOT_KNOWN])
-        .map(|cut| format!("(expires >= {cut})"))
+    // Codes and numbers of this program alone: nothing of this text comes from outside.
+    let mut spans = Vec::new();
+    for product in Product::ALL {
+        let cuts = cuts(product, now, rules);
+        let cuts = cuts.into_iter().map(Timestamp::as_second);
+        let mut from = -NOT_KNOWN;
+        for to in cuts.chain([NOT_KNOWN, NOT_KNOWN + 1]) {
+            spans.push(format!("('{}', {from}, {to})", product.code()));
+            from = to;
+        }
+    }
+    let statuses = filter.statuses().iter().copied().chain([Status::Unknown]);
+    let statuses: Vec<String> = statuses
+        .map(|status| format!("('{}')", status.code()))
         .collect();
+    let groups: Vec<String> = GROUPS.iter().map(|code| format!("('{code}')")).collect();
+    let span = "FROM stock_count AS c WHERE (c.product, c.blood, c.status) = (span.product, groups.blood, statuses.status)
+             AND c.expires >= span.since AND c.expires < span.until";
+    // A seek for each span: the rows are in this order, and nothing is sorted.
     let rows: Vec<(String, String, String, i64, i64)> = sqlx::query_as(AssertSqlSafe(format!(
-        "SELECT product, blood, status, min(expires), sum(units) FROM stock_count GROUP BY product, blood, status, {}",
-        slot.join(" + ")
+        "WITH span (product, since, until) AS (VALUES {}), statuses (status) AS (VALUES {}), groups (blood) AS (VALUES (''), {}),
+         lot AS MATERIALIZED (
+             SELECT product, blood, status, (SELECT min(expires) {span}) AS expires, (SELECT sum(units) {span}) AS units
+             FROM span CROSS JOIN groups CROSS JOIN statuses)
+         SELECT product, blood, status, expires, units FROM lot WHERE expires IS NOT NULL",
+        spans.join(", "),
+        statuses.join(", "),
+        groups.join(", ")
     )))
     .fetch_all(cache)
     .await?;

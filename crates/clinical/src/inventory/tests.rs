@@ -160,7 +160,10 @@ fn rules_that_have_not_begun_say_nothing() {
     let plasma = of(&stock, Product::Ffp);
     assert_eq!((plasma.total, plasma.shelf_days), (1, None));
     assert_eq!(
-        (stock.expiring, cuts(&before, StockRules::builtin()).len()),
+        (
+            stock.expiring,
+            cuts(Product::Ffp, &before, StockRules::builtin()).len()
+        ),
         (0, 1)
     );
 }
@@ -181,10 +184,9 @@ proptest! {
             expires: Timestamp::from_second(now.timestamp().as_second() + seconds).ok(),
             count: 1,
         }).collect();
-        let cuts = cuts(&now, rules);
         let mut joined: Vec<(usize, Lot)> = Vec::new();
         for lot in &single {
-            let slot = cuts.iter().filter(|cut| Some(**cut) <= lot.expires).count();
+            let slot = cuts(lot.product, &now, rules).iter().filter(|cut| Some(**cut) <= lot.expires).count();
             match joined.iter_mut().find(|(of, other)| {
                 *of == slot && (other.product, other.blood, other.status) == (lot.product, lot.blood, lot.status)
             }) {
