@@ -9,11 +9,14 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization as _;
 
-use self::assemble::{deferrals, determined, donations, end_of, flags};
+pub(crate) use self::assemble::{deferrals, determined, donated_at};
+use self::assemble::{donations, end_of, flags};
 use crate::{
     blood::BloodGroup,
+    eligibility::{NextDate, next_dates},
     fhir::{FhirDate, Identifier, Patient, Resource, system},
     iin::{Iin, Sex},
+    laboratory::{Phenotype, Screening, Vital, phenotype, screenings, vitals},
     rules::Rules,
 };
 
@@ -64,6 +67,9 @@ pub enum DonationKind {
 }
 
 impl DonationKind {
+    /// Every kind.
+    pub const ALL: [Self; 3] = [Self::WholeBlood, Self::Plasma, Self::Platelets];
+
     /// The code in `Procedure.code`.
     pub fn code(self) -> &'static str {
         match self {
@@ -73,10 +79,8 @@ impl DonationKind {
         }
     }
 
-    fn from_code(code: &str) -> Option<Self> {
-        [Self::WholeBlood, Self::Plasma, Self::Platelets]
-            .into_iter()
-            .find(|k| k.code() == code)
+    pub(crate) fn from_code(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|k| k.code() == code)
     }
 }
 
@@ -103,7 +107,7 @@ pub struct Donation {
 }
 
 /// Everything a card shows about a donor, as of one day.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Facts {
     pub id: String,
     pub family: String,
@@ -128,6 +132,17 @@ pub struct Facts {
     pub blood_conflict: Vec<BloodGroup>,
     /// Latest first.
     pub donations: Vec<Donation>,
+    /// When each kind of donation is possible next.
+    pub next_dates: Vec<NextDate>,
+    /// Latest first.
+    pub screening: Vec<Screening>,
+    pub phenotype: Vec<Phenotype>,
+    /// The latest of each.
+    pub vitals: Vec<Vital>,
+    /// As recorded.
+    pub phone: Option<String>,
+    /// Resources about this person that say something this version does not know: their values are not shown.
+    pub not_understood: u64,
 }
 
 /// What a list keeps about a donor apart from the resources; independent of the day.
@@ -210,17 +225,16 @@ impl Summary {
 
     /// The name in one text, for [`crate::names::search_key`] and [`crate::names::Query::compare`].
     pub fn full_name(&self) -> String {
-        let parts = [
-            self.family.as_str(),
-            self.given.as_str(),
-            self.patronymic.as_deref().unwrap_or_default(),
-        ];
-        parts
-            .into_iter()
-            .filter(|p| !p.is_empty())
-            .collect::<Vec<_>>()
-            .join(" ")
+        joined(&self.family, &self.given, self.patronymic.as_deref())
     }
+}
+
+fn joined(family: &str, given: &str, patronymic: Option<&str>) -> String {
+    [family, given, patronymic.unwrap_or_default()]
+        .into_iter()
+        .filter(|part| !part.is_empty())
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 impl Facts {
@@ -249,6 +263,12 @@ impl Facts {
             blood: blood.group,
             blood_conflict: blood.conflict,
             donations: donations(id, resources),
+            next_dates: next_dates(id, resources, today, rules),
+            screening: screenings(id, resources),
+            phenotype: phenotype(id, resources),
+            vitals: vitals(id, resources),
+            phone: person.phone,
+            not_understood: not_understood(id, resources),
         })
     }
 }
@@ -268,6 +288,7 @@ pub(crate) struct Person {
     pub(crate) sex: Sex,
     pub(crate) iin: String,
     donor_number: Option<String>,
+    phone: Option<String>,
     pub(crate) training: bool,
 }
 
@@ -279,6 +300,11 @@ impl Person {
             _ => None,
         });
         Self::read(patient.ok_or(DonorError::Missing)?).ok_or(DonorError::Incomplete)
+    }
+
+    /// The name in one text.
+    pub(crate) fn full_name(&self) -> String {
+        joined(&self.family, &self.given, self.patronymic.as_deref())
     }
 
     pub(crate) fn read(patient: &Patient) -> Option<Self> {
@@ -300,9 +326,16 @@ impl Person {
                 .to_owned(),
             donor_number: Identifier::find(&patient.identifier, system::DONOR_NUMBER)
                 .map(ToOwned::to_owned),
+            phone: patient.phone().map(ToOwned::to_owned),
             training: patient.is_test(),
         })
     }
+}
+
+/// Resources about one person whose values must not be shown.
+fn not_understood(id: &str, resources: &[Resource]) -> u64 {
+    let of_person = resources.iter().filter(|r| r.patient_id() == Some(id));
+    of_person.filter(|r| r.not_understood()).count() as u64
 }
 
 fn nfc(text: &str) -> String {

@@ -9,6 +9,9 @@
 //! - [`synthetic::donors`]: a reproducible synthetic centre as a streaming iterator over donors; each item has its site and its resources,
 //!   recipients and components among them. [`synthetic::hospitals`] are the places these went to.
 //! - [`donor::Summary`] and [`donor::Facts`]: what a list row and a donor card show, assembled from resources.
+//! - [`donation::Facts`] and [`lookback::Facts`]: a donation by its number with the tree of its components and where each one went;
+//!   everybody whom it may have reached. [`donation::keys`] is what a store finds their resources by.
+//! - [`eligibility`], [`laboratory`]: when a donor may donate next; screening, antigens and vital signs.
 //! - [`names`]: [`names::search_key`] (what a search index stores), [`names::Query`] (what a person typed),
 //!   [`names::Query::compare`] (exact? how did the spelling differ?) and [`names::Sorter`] (a Kazakh sort key as bytes).
 //! - [`iin`], [`isbt128`], [`blood`], [`keyboard`], [`rules`]: the number, codes and rule data these need.
@@ -18,12 +21,16 @@
 
 pub mod blood;
 pub mod component;
+pub mod donation;
 pub mod donor;
+pub mod eligibility;
 pub mod fhir;
 pub mod iin;
 pub mod inventory;
 pub mod isbt128;
 pub mod keyboard;
+pub mod laboratory;
+pub mod lookback;
 pub mod names;
 pub mod recipient;
 pub mod rules;

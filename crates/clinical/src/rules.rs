@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use jiff::civil::Date;
 use serde::Deserialize;
 
-use crate::iin::Sex;
+use crate::{donor::DonationKind, iin::Sex};
 
 /// The rule file.
 #[derive(Debug, Clone, Deserialize)]
@@ -15,15 +15,24 @@ pub struct Rules {
     pub verified: bool,
     /// For the publisher.
     pub note: String,
+    /// What is said in place of a reason that is not understood.
+    pub not_understood: Words,
     pub intervals: Vec<Interval>,
     pub deferrals: Vec<DeferralRule>,
 }
 
-/// Least days between donations.
+/// One text in both languages.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub struct Words {
+    pub kk: String,
+    pub ru: String,
+}
+
+/// Least days from a donation of one kind to one of another.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Interval {
-    /// `whole-blood`, `plasma`, `platelets`.
-    pub kind: String,
+    pub last: DonationKind,
+    pub next: DonationKind,
     pub days: u16,
     pub source: String,
     pub effective_from: Date,
@@ -57,6 +66,7 @@ impl Rules {
             Self::parse(include_str!("../data/rules.json")).unwrap_or_else(|_| Self {
                 verified: false,
                 note: String::new(),
+                not_understood: Words::default(),
                 intervals: Vec::new(),
                 deferrals: Vec::new(),
             })
@@ -68,9 +78,17 @@ impl Rules {
         self.deferrals.iter().find(|rule| rule.code == code)
     }
 
-    /// The rule of a kind of donation.
-    pub fn interval(&self, kind: &str) -> Option<&Interval> {
-        self.intervals.iter().find(|rule| rule.kind == kind)
+    /// The rule for a donation of `next` after one of `last`, as it counts on a day: the newest that is in force.
+    pub fn interval(
+        &self,
+        last: DonationKind,
+        next: DonationKind,
+        today: Date,
+    ) -> Option<&Interval> {
+        self.intervals
+            .iter()
+            .filter(|rule| rule.last == last && rule.next == next && rule.effective_from <= today)
+            .max_by_key(|rule| rule.effective_from)
     }
 }
 
@@ -94,8 +112,14 @@ mod tests {
     fn the_file_parses_and_is_complete() {
         let rules = Rules::parse(include_str!("../data/rules.json")).unwrap();
         assert!(!rules.verified, "nobody has confirmed these periods yet");
-        assert_eq!(rules.interval("whole-blood").map(|i| i.days), Some(60));
-        assert_eq!(rules.interval("plasma").map(|i| i.days), Some(14));
+        let today = Date::constant(2026, 11, 22);
+        let days = |last, next| rules.interval(last, next, today).map(|rule| rule.days);
+        for next in DonationKind::ALL {
+            assert_eq!(days(DonationKind::WholeBlood, next), Some(60));
+            assert_eq!(days(DonationKind::Plasma, next), Some(14));
+            assert!(days(DonationKind::Platelets, next).is_some());
+        }
+        assert!(!rules.not_understood.kk.is_empty() && !rules.not_understood.ru.is_empty());
         assert!(rules.deferrals.iter().any(|d| d.days.is_none()));
         let mut codes: Vec<_> = rules.deferrals.iter().map(|d| &d.code).collect();
         codes.sort_unstable();
@@ -108,5 +132,22 @@ mod tests {
                 .all(|d| !d.kk.is_empty() && !d.ru.is_empty() && !d.source.is_empty())
         );
         assert_eq!(Rules::parse("{").unwrap_err().code(), "rules-broken");
+    }
+
+    #[test]
+    fn a_rule_counts_from_its_date() {
+        let mut rules = Rules::builtin().clone();
+        let kind = DonationKind::Plasma;
+        let rule = rules.interval(kind, kind, Date::constant(2026, 1, 1));
+        let newer = Interval {
+            days: 28,
+            effective_from: Date::constant(2026, 6, 1),
+            ..rule.unwrap().clone()
+        };
+        rules.intervals.insert(0, newer);
+        let days = |day| rules.interval(kind, kind, day).map(|rule| rule.days);
+        assert_eq!(days(Date::constant(2026, 5, 31)), Some(14));
+        assert_eq!(days(Date::constant(2026, 6, 1)), Some(28));
+        assert_eq!(days(Date::constant(2020, 9, 15)), None);
     }
 }

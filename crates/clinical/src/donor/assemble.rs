@@ -12,7 +12,7 @@ use crate::{
     rules::Rules,
 };
 
-pub(super) fn determined(id: &str, resources: &[Resource]) -> Determined {
+pub(crate) fn determined(id: &str, resources: &[Resource]) -> Determined {
     let groups: Vec<BloodGroup> = resources
         .iter()
         .filter_map(|r| match r {
@@ -23,18 +23,28 @@ pub(super) fn determined(id: &str, resources: &[Resource]) -> Determined {
     Determined::from_groups(&groups)
 }
 
-/// Flags of a donor that count: active ones.
+/// Flags of a donor that count: active ones, and those of which it cannot be said that they do not.
 pub(super) fn flags<'a>(id: &'a str, resources: &'a [Resource]) -> impl Iterator<Item = &'a Flag> {
     resources.iter().filter_map(move |r| match r {
-        Resource::Flag(f) if f.subject.id_of("Patient") == Some(id) && f.status == "active" => {
+        Resource::Flag(f)
+            if f.subject.id_of("Patient") == Some(id)
+                && (f.status == "active" || is_modified(f) && f.status != "entered-in-error") =>
+        {
             Some(f)
         }
         _ => None,
     })
 }
 
-/// Last day a flag can mean; `None` is permanent. An unreadable end counts as none: the safer value.
+fn is_modified(flag: &Flag) -> bool {
+    flag.implicit_rules.is_some() || !flag.modifier_extension.is_empty()
+}
+
+/// Last day a flag can mean; `None` is permanent. An end that is not understood counts as none: the safer value.
 pub(super) fn end_of(flag: &Flag) -> Option<Date> {
+    if is_modified(flag) {
+        return None;
+    }
     flag.period
         .as_ref()?
         .end
@@ -43,7 +53,7 @@ pub(super) fn end_of(flag: &Flag) -> Option<Date> {
         .map(|end| end.last)
 }
 
-pub(super) fn deferrals(
+pub(crate) fn deferrals(
     id: &str,
     resources: &[Resource],
     today: Date,
@@ -60,6 +70,19 @@ pub(super) fn deferrals(
 }
 
 fn deferral(flag: &Flag, end: Option<Date>, today: Date, rules: &Rules) -> Deferral {
+    if is_modified(flag) {
+        return Deferral {
+            kind: DeferralKind::Permanent,
+            reason_kk: rules.not_understood.kk.clone(),
+            reason_ru: rules.not_understood.ru.clone(),
+            from: String::new(),
+            until: None,
+            days_left: None,
+            by: None,
+            rule: None,
+            verified: false,
+        };
+    }
     let rule = flag
         .code
         .code_in(system::DEFERRAL)
@@ -110,17 +133,23 @@ pub(super) fn donations(id: &str, resources: &[Resource]) -> Vec<Donation> {
     let volumes: HashMap<&str, u32> = resources
         .iter()
         .filter_map(|r| match r {
-            Resource::Specimen(s) => Some((s.procedure_id()?, Specimen::volume_ml(s)?)),
+            Resource::Specimen(s) if !r.not_understood() => {
+                Some((s.procedure_id()?, Specimen::volume_ml(s)?))
+            }
             _ => None,
         })
         .collect();
     let mut found: Vec<(&str, Donation)> = resources
         .iter()
         .filter_map(|r| match r {
-            Resource::Procedure(p) if p.subject.id_of("Patient") == Some(id) => Some((
-                p.occurred()?,
-                donation(p, volumes.get(p.id.as_str()).copied())?,
-            )),
+            Resource::Procedure(p)
+                if p.subject.id_of("Patient") == Some(id) && !r.not_understood() =>
+            {
+                Some((
+                    p.occurred()?,
+                    donation(p, volumes.get(p.id.as_str()).copied())?,
+                ))
+            }
             _ => None,
         })
         .collect();
@@ -145,4 +174,16 @@ fn donation(procedure: &Procedure, volume_ml: Option<u32>) -> Option<Donation> {
         volume_ml: volume_ml.filter(|_| status == DonationStatus::Completed),
         status,
     })
+}
+
+/// The kind of a donation at which blood may have been taken, and the last day that its date can mean. `None`: nothing was taken, or it is no
+/// donation. One that was stopped brought blood too.
+pub(crate) fn donated_at(procedure: &Procedure) -> Option<(DonationKind, Option<Date>)> {
+    let kind = DonationKind::from_code(procedure.code.as_ref()?.code_in(system::DONATION)?)?;
+    let day = procedure.occurred().and_then(FhirDate::parse);
+    (!matches!(
+        procedure.status.as_str(),
+        "not-done" | "preparation" | "entered-in-error"
+    ))
+    .then(|| (kind, day.map(|day| day.last)))
 }

@@ -239,13 +239,13 @@ fn other_people_are_left_out() {
 }
 
 #[test]
-fn the_wire_form_is_what_the_window_expects() {
-    let json = serde_json::to_value(facts(&[patient(), &group("o-1", "final", "AB-")])).unwrap();
+fn the_form_that_is_stored() {
+    let resources = records(&[patient(), &group("o-1", "final", "AB-")]);
+    let json = serde_json::to_value(Summary::assemble("d-1", &resources).unwrap()).unwrap();
     assert_eq!(
         json["blood"],
         serde_json::json!({"abo": "AB", "rh": "-", "kell": null})
     );
-    assert_eq!(json["sex"], "female");
     assert_eq!(json["patronymic"], "Ерланқызы");
     assert_eq!(
         serde_json::to_value(DonationKind::WholeBlood).unwrap(),
@@ -259,4 +259,28 @@ fn the_wire_form_is_what_the_window_expects() {
         serde_json::to_value(DeferralState::Permanent).unwrap(),
         "permanent"
     );
+}
+
+#[test]
+fn what_is_not_understood_blocks_and_is_not_shown() {
+    let over = r#"{"start":"2020-01-01","end":"2020-02-01"}"#;
+    let modified = |line: &str| {
+        line.replacen(
+            "\"id\"",
+            "\"modifierExtension\":[{\"url\":\"urn:x\"}],\"id\"",
+            1,
+        )
+    };
+    let flag = modified(&flag("f-1", "inactive", over, "tattoo"));
+    let facts = facts(&[patient(), &flag, &modified(&group("o-1", "final", "AB-"))]);
+    let deferral = &facts.deferrals[0];
+    assert_eq!(deferral.kind, DeferralKind::Permanent);
+    assert_eq!(deferral.reason_ru, Rules::builtin().not_understood.ru);
+    assert_eq!((deferral.from.as_str(), deferral.by.as_deref()), ("", None));
+    assert_eq!((facts.blood, facts.not_understood), (None, 2));
+    assert!(facts.next_dates.iter().all(|next| next.date.is_none()));
+    let summary = Summary::assemble("d-1", &records(&[patient(), &flag])).unwrap();
+    assert_eq!(summary.deferral(TODAY), DeferralState::Permanent);
+    let mistaken = flag.replace("inactive", "entered-in-error");
+    assert_eq!(self::facts(&[patient(), &mistaken]).deferrals, []);
 }

@@ -1,0 +1,286 @@
+//! What the laboratory and the examination found about a donor: screening by donation, antigens, vital signs.
+//!
+//! Where two results of one test disagree, both are shown, the graver one first. What is not understood is left out here and counted
+//! by the card.
+
+use std::collections::{BTreeMap, HashMap};
+
+use jiff::civil::Date;
+
+use crate::{
+    fhir::{FhirDate, Identifier, Observation, Quantity, Resource, system, vital},
+    isbt128::Din,
+};
+
+/// A test of a screening.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Test {
+    Hiv,
+    Hbv,
+    Hcv,
+    Syphilis,
+    Alt,
+    /// A code that this version does not know; its result is shown all the same.
+    Other(String),
+}
+
+impl Test {
+    /// The code in [`system::SCREENING`].
+    pub fn code(&self) -> &str {
+        match self {
+            Self::Hiv => "hiv",
+            Self::Hbv => "hbv",
+            Self::Hcv => "hcv",
+            Self::Syphilis => "syphilis",
+            Self::Alt => "alt",
+            Self::Other(code) => code,
+        }
+    }
+
+    fn from_code(code: &str) -> Self {
+        [Self::Hiv, Self::Hbv, Self::Hcv, Self::Syphilis, Self::Alt]
+            .into_iter()
+            .find(|test| test.code() == code)
+            .unwrap_or_else(|| Self::Other(code.to_owned()))
+    }
+}
+
+/// What a test found; the graver ones first.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Finding {
+    Positive,
+    Indeterminate,
+    Negative,
+    /// The value with its unit.
+    Number(String),
+}
+
+/// Results of one donation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Screening {
+    /// When the last of them was known, `YYYY-MM-DD` or less; empty if that was not written down.
+    pub date: String,
+    /// Id of the donation.
+    pub donation: Option<String>,
+    pub din: Option<Din>,
+    /// By test; more than one of a test where they disagree, the graver first.
+    pub results: Vec<(Test, Finding)>,
+}
+
+impl Screening {
+    /// Whether an infection was found.
+    pub fn is_positive(&self) -> bool {
+        self.has(&Finding::Positive)
+    }
+
+    /// Whether an infection was found, or could not be ruled out.
+    pub fn is_reactive(&self) -> bool {
+        self.is_positive() || self.has(&Finding::Indeterminate)
+    }
+
+    fn has(&self, wanted: &Finding) -> bool {
+        self.results.iter().any(|(_, finding)| finding == wanted)
+    }
+}
+
+/// An antigen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Phenotype {
+    /// `C`, `c`, `E`, `e`, `Cw`, `K` …
+    pub antigen: String,
+    /// Whether some determination found it: the safer value for who gives blood.
+    pub present: bool,
+    /// It was found and not found.
+    pub conflict: bool,
+}
+
+/// What was measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Measure {
+    Haemoglobin,
+    Pressure,
+    Pulse,
+    Weight,
+}
+
+/// A vital sign.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Vital {
+    pub measure: Measure,
+    /// Systolic and diastolic with a stroke between them.
+    pub value: String,
+    pub unit: String,
+    /// `YYYY-MM-DD`, or less where less is known.
+    pub date: String,
+}
+
+/// Determinations of a donor that count and are understood.
+fn found<'a>(id: &'a str, resources: &'a [Resource]) -> impl Iterator<Item = &'a Observation> {
+    resources.iter().filter_map(move |r| match r {
+        Resource::Observation(o)
+            if o.subject.id_of("Patient") == Some(id) && o.counts() && !r.not_understood() =>
+        {
+            Some(o)
+        }
+        _ => None,
+    })
+}
+
+/// Screenings of a donor, latest first.
+pub fn screenings(id: &str, resources: &[Resource]) -> Vec<Screening> {
+    let dins: HashMap<&str, Din> = resources
+        .iter()
+        .filter_map(|r| match r {
+            Resource::Procedure(p) if !r.not_understood() => {
+                let din = Identifier::find(&p.identifier, system::DIN)?;
+                Some((p.id.as_str(), Din::parse(din).ok()?))
+            }
+            _ => None,
+        })
+        .collect();
+    // By donation; results without one by day.
+    let mut rows: BTreeMap<(Option<&str>, &str), Screening> = BTreeMap::new();
+    for observation in found(id, resources) {
+        let Some((test, finding)) = result(observation) else {
+            continue;
+        };
+        let donation = observation.donation_id();
+        let day = observation.effective_date_time.as_deref().map_or("", day);
+        let key = (donation, if donation.is_some() { "" } else { day });
+        let row = rows.entry(key).or_insert_with(|| Screening {
+            date: String::new(),
+            donation: donation.map(ToOwned::to_owned),
+            din: donation.and_then(|id| dins.get(id)).copied(),
+            results: Vec::new(),
+        });
+        if moment(day) > moment(&row.date) {
+            day.clone_into(&mut row.date);
+        }
+        row.results.push((test, finding));
+    }
+    let mut rows: Vec<Screening> = rows.into_values().collect();
+    for row in &mut rows {
+        row.results.sort();
+        row.results.dedup();
+    }
+    rows.sort_by(|a, b| (moment(&b.date), &b.donation).cmp(&(moment(&a.date), &a.donation)));
+    rows
+}
+
+fn result(observation: &Observation) -> Option<(Test, Finding)> {
+    let test = Test::from_code(observation.screening()?);
+    let finding = if test == Test::Alt {
+        let quantity = observation.value_quantity.as_ref()?;
+        let value = format!("{} {}", written(quantity)?, unit(quantity));
+        Finding::Number(value.trim_end().to_owned())
+    } else {
+        match observation.interpreted()? {
+            "POS" => Finding::Positive,
+            "NEG" => Finding::Negative,
+            _ => Finding::Indeterminate,
+        }
+    };
+    Some((test, finding))
+}
+
+/// Antigens of a donor, in the order in which they are usually written.
+pub fn phenotype(id: &str, resources: &[Resource]) -> Vec<Phenotype> {
+    const ORDER: [&str; 6] = ["C", "c", "E", "e", "Cw", "K"];
+    let mut results: BTreeMap<(usize, &str), (bool, bool)> = BTreeMap::new();
+    let determined = found(id, resources)
+        .filter(|o| o.code.code_in(system::PHENOTYPE).is_some())
+        .flat_map(|o| &o.component);
+    for component in determined {
+        if let Some(antigen) = component.code.code_in(system::ANTIGEN)
+            && let Some(present) = component.present()
+        {
+            let at = ORDER.iter().position(|known| *known == antigen);
+            let entry = results
+                .entry((at.unwrap_or(ORDER.len()), antigen))
+                .or_default();
+            entry.0 |= present;
+            entry.1 |= !present;
+        }
+    }
+    results
+        .into_iter()
+        .map(|((_, antigen), (positive, negative))| Phenotype {
+            antigen: antigen.to_owned(),
+            present: positive,
+            conflict: positive && negative,
+        })
+        .collect()
+}
+
+/// The latest vital signs of a donor.
+pub fn vitals(id: &str, resources: &[Resource]) -> Vec<Vital> {
+    let mut latest: BTreeMap<Measure, ((Option<Date>, &str), Vital)> = BTreeMap::new();
+    for observation in found(id, resources) {
+        let Some((measure, value, unit)) = measured(observation) else {
+            continue;
+        };
+        let date = observation.effective_date_time.as_deref().map_or("", day);
+        // Of one day the one with the later id: the order of the resources must not matter.
+        let at = (moment(date), observation.id.as_str());
+        if latest.get(&measure).is_none_or(|(before, _)| *before < at) {
+            let vital = Vital {
+                measure,
+                value,
+                unit,
+                date: date.to_owned(),
+            };
+            latest.insert(measure, (at, vital));
+        }
+    }
+    latest.into_values().map(|(_, vital)| vital).collect()
+}
+
+fn measured(observation: &Observation) -> Option<(Measure, String, String)> {
+    let code = observation.code.code_in(system::LOINC)?;
+    if code == vital::BLOOD_PRESSURE {
+        let part = |wanted| {
+            let part = observation
+                .component
+                .iter()
+                .find(|c| c.code.code_in(system::LOINC) == Some(wanted))?;
+            part.value_quantity.as_ref()
+        };
+        let (systolic, diastolic) = (part(vital::SYSTOLIC)?, part(vital::DIASTOLIC)?);
+        // Two units would make one number of two.
+        if unit(systolic) != unit(diastolic) {
+            return None;
+        }
+        let value = format!("{}/{}", written(systolic)?, written(diastolic)?);
+        return Some((Measure::Pressure, value, unit(systolic)));
+    }
+    let measure = match code {
+        vital::HAEMOGLOBIN => Measure::Haemoglobin,
+        vital::PULSE => Measure::Pulse,
+        vital::WEIGHT => Measure::Weight,
+        _ => return None,
+    };
+    let quantity = observation.value_quantity.as_ref()?;
+    Some((measure, written(quantity)?, unit(quantity)))
+}
+
+fn written(quantity: &Quantity) -> Option<String> {
+    quantity.number()?;
+    quantity.value.as_ref().map(ToString::to_string)
+}
+
+fn unit(quantity: &Quantity) -> String {
+    let unit = quantity.unit.as_ref().or(quantity.code.as_ref());
+    unit.cloned().unwrap_or_default()
+}
+
+/// The date without its time.
+fn day(written: &str) -> &str {
+    written.split('T').next().unwrap_or(written)
+}
+
+fn moment(date: &str) -> Option<Date> {
+    FhirDate::parse(date).map(|date| date.first)
+}
+
+#[cfg(test)]
+mod tests;
