@@ -134,14 +134,14 @@ pub(crate) async fn keys_and_store(
     let floor = settings::int(&mut store, "time_floor").await?.unwrap_or(0);
     let generation = settings::int(&mut store, "generation").await?.unwrap_or(0);
     let generation = u64::try_from(generation).unwrap_or(0);
-    if floor < keys.time_floor() || generation < keys.generation() {
+    if keys.is_older(floor, generation) {
         store.close().await?;
         for database in [DATABASE, PATIENTS] {
             set_aside(dir, database)?;
         }
         return Err(DatabaseError::Replaced.into());
     }
-    if floor > keys.time_floor() || generation > keys.generation() {
+    if (generation, floor) != (keys.generation(), keys.time_floor()) {
         keys = catch_up(keyring, keys, floor, generation).await?;
     }
     Ok((keys, store))

@@ -9,6 +9,7 @@ use std::{
 
 use infoblood_agreement::{
     document::Documents,
+    gate::CLOCK_TOLERANCE,
     key_set::KeySet,
     profile::SiteProfile,
     sealed::{Kind, SealedItem},
@@ -296,14 +297,22 @@ impl Workstation {
         Ok(())
     }
 
-    /// Raises the time floor, and sets the soft mark: a jump is recorded once, and what comes after it is measured from here.
+    /// Moves the time floor, and sets the soft mark: a jump is recorded once, and what comes after it is measured from here. The floor goes
+    /// back only where the server's own clock was put right: a wrong one bricks no workstation.
     pub(crate) async fn accept_time(&self, signed: &SignedTime) -> Result<(), DatabaseError> {
         self.glance_at_clock().await;
-        if signed.time() <= self.time_floor() {
-            return Ok(());
+        let floor = self.time_floor();
+        if signed.time() > floor {
+            return self
+                .change_keys(|keys| _ = keys.raise_time_floor(signed))
+                .await;
         }
-        self.change_keys(|keys| _ = keys.raise_time_floor(signed))
-            .await
+        if signed.time() < floor - CLOCK_TOLERANCE {
+            tracing::warn!("the server's clock was ahead and went back");
+            self.change_keys(|keys| _ = keys.lower_time_floor(signed))
+                .await?;
+        }
+        Ok(())
     }
 
     /// From now on an older copy of the store is recognised as one: after a grant, a new document, a revocation, and once a day.
@@ -325,11 +334,16 @@ impl Workstation {
         if let Err(error) = self.0.keyring.set(keys.to_item()).await {
             // The store is one step ahead of the keyring then, which is accepted; the next change tries again. The time counts at once.
             tracing::warn!(code = error.code(), "the keyring was not written");
-            let floor = keys.time_floor();
             let Ok(mut as_kept) = WorkstationKeys::from_item(&self.keys().to_item()) else {
                 return Ok(());
             };
-            as_kept.catch_up(floor, 0);
+            let is_back = keys.time_floor() < as_kept.time_floor();
+            let generation = if is_back {
+                keys.generation()
+            } else {
+                as_kept.generation()
+            };
+            as_kept.catch_up(keys.time_floor(), generation);
             self.set_keys(as_kept);
             return Ok(());
         }

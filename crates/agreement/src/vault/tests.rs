@@ -104,6 +104,36 @@ fn beginning_anew_changes_the_device_and_a_wipe_changes_the_secret() {
     assert_eq!((ahead.time_floor(), ahead.generation()), (T0, 7));
 }
 
+/// The server's clock was a year ahead and was put right.
+#[test]
+fn the_floor_goes_back_only_with_a_later_generation() {
+    let signed = |at: i64| {
+        let bytes = SignedTime::issue(ISSUER, &[1; 16], at, &grant_key());
+        SignedTime::verify(&bytes, &key_set(), &[1; 16]).unwrap()
+    };
+    let year = T0 + 365 * 24 * 3600;
+    let mut keys = workstation(1);
+    assert!(keys.raise_time_floor(&signed(year)));
+    assert!(
+        !keys.lower_time_floor(&signed(year - 300)),
+        "within the tolerance"
+    );
+    let before = WorkstationKeys::from_item(&keys.to_item()).unwrap();
+    assert!(keys.lower_time_floor(&signed(T0)));
+    assert_eq!(
+        (keys.time_floor(), keys.generation()),
+        (T0, before.generation() + 1)
+    );
+
+    // The store is written first: neither side of a crash takes the other for an older copy, and one from before it is older.
+    assert!(!before.is_older(keys.time_floor(), keys.generation()));
+    assert!(keys.is_older(before.time_floor(), before.generation()));
+    assert!(before.is_older(before.time_floor() - 1, before.generation()));
+    let mut behind = before;
+    behind.catch_up(keys.time_floor(), keys.generation());
+    assert_eq!(behind.to_item(), keys.to_item());
+}
+
 #[test]
 fn keys_open_for_their_person_passphrase_and_workstation_only() {
     let station = workstation(1);

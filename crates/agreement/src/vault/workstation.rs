@@ -2,12 +2,15 @@
 //!
 //! Version 1 had no generation; it is read as generation 0.
 
+use std::cmp::Ordering;
+
 use rand_core::CryptoRng;
 use x25519_dalek::{PublicKey as X25519Public, StaticSecret};
 use zeroize::Zeroizing;
 
 use super::{VaultError, hkdf};
 use crate::cbor::{self, Fields, Limits, Value};
+use crate::gate::CLOCK_TOLERANCE;
 use crate::keys::{PublicKey, SigningKey, device_id};
 
 const VERSION: u64 = 2;
@@ -153,10 +156,31 @@ impl WorkstationKeys {
         self.generation = self.generation.saturating_add(1);
     }
 
-    /// Takes over what the store remembers of these two: it is written first, so it may be ahead.
+    /// Takes the floor back to a signed server time that is earlier by more than the tolerance: the server's clock was ahead and has been
+    /// put right. Nobody else can give it, because it answers a nonce of this moment. Returns whether it was taken back; that is one more
+    /// state that may not be put back.
+    pub fn lower_time_floor(&mut self, signed: &crate::session::SignedTime) -> bool {
+        let lowered = signed.time() < self.time_floor.saturating_sub(CLOCK_TOLERANCE);
+        if lowered {
+            self.time_floor = signed.time();
+            self.raise_generation();
+        }
+        lowered
+    }
+
+    /// Takes over what the store remembers of these two: it is written first, so it may be ahead. A later generation knows the floor
+    /// better, also where it was taken back.
     pub fn catch_up(&mut self, time_floor: i64, generation: u64) {
-        self.time_floor = self.time_floor.max(time_floor);
-        self.generation = self.generation.max(generation);
+        match generation.cmp(&self.generation) {
+            Ordering::Greater => (self.time_floor, self.generation) = (time_floor, generation),
+            Ordering::Equal => self.time_floor = self.time_floor.max(time_floor),
+            Ordering::Less => {}
+        }
+    }
+
+    /// Whether a store that remembers these two is an older copy.
+    pub fn is_older(&self, time_floor: i64, generation: u64) -> bool {
+        (generation, time_floor) < (self.generation, self.time_floor)
     }
 
     /// K_local = HKDF(S ‖ stretched passphrase, info ‖ person_id).

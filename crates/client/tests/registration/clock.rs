@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use infoblood_client::{Jump, sync};
+use infoblood_client::{Jump, keyring::KeyringError, sync};
 
 use crate::common::{Central, Machine, PASSPHRASE, enrolled};
 
@@ -159,4 +159,48 @@ async fn a_clock_behind_before_the_first_contact_keeps_nobody_from_signing() {
     assert_eq!(refused.code(), "clock-behind");
     set(&machine, 0);
     session.unlock(&workstation, true).await.unwrap();
+}
+
+/// Everybody would be locked out for a year, long after the mistake was found.
+#[tokio::test]
+async fn a_server_that_was_a_year_ahead_bricks_nobody_when_it_is_put_right() {
+    let central = Central::start().await;
+    central.seed(3).await;
+    let machine = Machine::new();
+    let (workstation, session) = enrolled(&central, &machine, "wrong-server").await;
+    session
+        .unlock(&workstation, true)
+        .await
+        .unwrap()
+        .lock()
+        .await
+        .unwrap();
+
+    central.clock.0.store(YEAR, Ordering::SeqCst);
+    let refused = session.unlock(&workstation, true).await.err().unwrap();
+    assert_eq!(refused.code(), "clock-behind");
+    assert!(workstation.time_floor() > workstation_time(&machine) + YEAR / 2);
+
+    central.clock.0.store(0, Ordering::SeqCst);
+    // Nothing of this machine's own takes it back.
+    let refused = session.unlock(&workstation, false).await.err().unwrap();
+    assert_eq!(refused.code(), "clock-behind");
+    // The server's word of now does, also where the keyring cannot be written at that moment, and across a restart.
+    *machine.keyring.1.lock().unwrap() = Some(KeyringError::Locked);
+    let open = session.unlock(&workstation, true).await.unwrap();
+    open.lock().await.unwrap();
+    *machine.keyring.1.lock().unwrap() = None;
+    let person = session.person_id().to_owned();
+    drop(session);
+    workstation.close().await.unwrap();
+    let workstation = machine.open(&central.profile).await;
+    assert_eq!(workstation.clock_behind_until(), None);
+    let session = workstation
+        .sign_in(&person, PASSPHRASE.into())
+        .await
+        .unwrap();
+    for online in [true, false] {
+        let open = session.unlock(&workstation, online).await.unwrap();
+        open.lock().await.unwrap();
+    }
 }
