@@ -4,6 +4,7 @@ import axe from 'axe-core';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { answer, reset, state } from './backend';
+import { inventory, recipientCard, recipientRow } from './blood';
 import * as sample from './sample';
 import App from '../src/App.svelte';
 import type { Lang, Screen, State } from '../src/lib/backend';
@@ -24,6 +25,9 @@ beforeEach(() => {
   answer('check_passphrase', () => ({ score: 1, errors: ['passphrase-weak'] }));
   answer('search_donors', () => ({ total: 1, rows: [sample.row], next: null }));
   answer('open_donor', () => sample.card);
+  answer('inventory', () => inventory);
+  answer('search_recipients', () => ({ total: 1, rows: [recipientRow], next: null }));
+  answer('open_recipient', () => recipientCard);
   answer('show_qr', () => ({ svg: '<svg/>', url: 'https://server/relay#x' }));
   answer('courier_export', () => ({ path: '/files/out.ibpack', items: 37 }));
   answer('sign_in', () => {
@@ -96,6 +100,23 @@ const cases: Case[] = [
     act: async () => {
       await click('donor-row');
       await screen.findByTestId('donor-card');
+    },
+  },
+  {
+    name: 'inventory',
+    screen: sample.unlocked,
+    act: async () => {
+      await click('nav-inventory');
+      await screen.findByTestId('expiry-chart');
+    },
+  },
+  {
+    name: 'recipients',
+    screen: sample.unlocked,
+    act: async () => {
+      await click('nav-recipients');
+      await click('recipient-row');
+      await screen.findByTestId('recipient-card');
     },
   },
   {

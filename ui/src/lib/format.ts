@@ -67,3 +67,14 @@ export function ageOf(at: string, now: number): { key: string; count: number } {
   if (minutes < 48 * 60) return { key: 'sync.age.hours', count: Math.floor(minutes / 60) };
   return { key: 'sync.age.days', count: Math.floor(minutes / 1440) };
 }
+
+/** A calendar day, or the day of a moment at the site. */
+export function whenOf(at: string, tz: string): string {
+  return /^\d{4}-\d{2}-\d{2}$/.test(at) ? dayOf(at) : dateOf(at, tz);
+}
+
+/** How long ago `at` was, as a key of the words and its number. */
+export function agoOf(at: string, now: number): { key: string; count: number } {
+  const age = ageOf(at, now);
+  return { key: age.key.replace('sync.age', 'age'), count: age.count };
+}

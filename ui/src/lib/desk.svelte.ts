@@ -1,0 +1,31 @@
+// What one person has before them while the workstation is open: the section, what is looked for and what is open. It ends with
+// the lock, so the next one finds nothing of it.
+import { backend, type DonorCard, type DonorRow, type RecipientCard, type RecipientRow } from './backend';
+import { Opened } from './opened.svelte';
+import { Pages } from './pages.svelte';
+
+export type Section = 'donors' | 'inventory' | 'recipients' | 'sync' | 'proof';
+
+export class Desk {
+  section = $state<Section>('donors');
+  readonly donors = new Pages<DonorRow>((query, after) => backend.searchDonors(query, after));
+  readonly donor = new Opened<DonorCard>((id) => backend.openDonor(id));
+  readonly recipients = new Pages<RecipientRow>((query, after) => backend.searchRecipients(query, after));
+  readonly recipient = new Opened<RecipientCard>((id) => backend.openRecipient(id));
+
+  findDonors(query: string): void {
+    this.section = 'donors';
+    this.donor.close();
+    this.donors.query = query;
+  }
+
+  openDonor(id: string): void {
+    this.section = 'donors';
+    void this.donor.open(id);
+  }
+
+  openRecipient(id: string): void {
+    this.section = 'recipients';
+    void this.recipient.open(id);
+  }
+}
