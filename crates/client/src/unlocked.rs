@@ -13,7 +13,7 @@ use infoblood_clinical::{
     rules::Rules,
 };
 use jiff::{Timestamp, Zoned, civil::Date, tz::TimeZone};
-use sqlx::{Connection as _, SqliteConnection};
+use sqlx::SqliteConnection;
 use tokio::sync::{MappedMutexGuard, Mutex};
 
 use crate::{
@@ -42,6 +42,7 @@ mod shared;
 mod stock;
 #[cfg(test)]
 mod tests;
+mod writer;
 
 pub(crate) use batch::Batch;
 pub use feed::Refreshed;
@@ -49,6 +50,7 @@ pub use recipients::{Holder, RecipientCard, RecipientPage, RecipientRow};
 pub use search::Search;
 pub(crate) use shared::{Opened, Shared};
 pub use stock::Stock;
+use writer::Writer;
 
 const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/patients/0001_first.sql"),
@@ -133,7 +135,7 @@ impl UnlockedWorkstation {
             Err(error) => return Err(error.into()),
         };
         cache::prepare(&mut cache).await?;
-        let cache = Arc::new(Mutex::new(Some(cache)));
+        let cache = Arc::new(Mutex::new(Some(Writer::new(cache))));
         workstation.0.opened.set(gate.person_id(), &cache);
         // A revocation may have come while the cache was being opened.
         if let Err(error) = workstation.still_entitled(gate.person_id()).await {
@@ -263,13 +265,25 @@ impl UnlockedWorkstation {
     }
 
     async fn cache(&self) -> Result<MappedMutexGuard<'_, SqliteConnection>, UnlockError> {
-        if let Some(connection) = shared::connection(&self.cache).await {
-            return Ok(connection);
+        match shared::connection(&self.cache).await {
+            Some(connection) => Ok(connection),
+            None => Err(self.taken_away().await),
         }
-        self.workstation
-            .still_entitled(self.gate.person_id())
-            .await?;
-        Err(UnlockError::Revoked("person-revoked"))
+    }
+
+    async fn writer(&self) -> Result<MappedMutexGuard<'_, Writer>, UnlockError> {
+        match shared::writer(&self.cache).await {
+            Some(writer) => Ok(writer),
+            None => Err(self.taken_away().await),
+        }
+    }
+
+    /// Why the cache is not open any more.
+    async fn taken_away(&self) -> UnlockError {
+        let entitled = self.workstation.still_entitled(self.gate.person_id()).await;
+        entitled
+            .err()
+            .unwrap_or(UnlockError::Revoked("person-revoked"))
     }
 
     /// Checks right and lease once more and records the access, or the refusal.

@@ -1,11 +1,11 @@
-//! Filling the cache: safety first, then everything, in small transactions, each with the cursor of its last line. While one is written,
-//! the next lines are downloaded and read; no more than [`WAITING`] batches wait.
+//! Filling the cache: safety first, then everything, in batches, each with the cursor of its last line. While one is written, the next
+//! lines are downloaded and read; no more than [`WAITING`] batches wait.
 
 use infoblood_clinical::names::Sorter;
-use sqlx::{Connection as _, SqliteConnection};
-use tokio::sync::mpsc;
+use sqlx::SqliteConnection;
+use tokio::{sync::mpsc, time::timeout};
 
-use super::{UnlockedWorkstation, apply, batch::Batch, cache};
+use super::{UnlockedWorkstation, apply, batch::Batch, writer};
 use crate::{
     courier::Cursors,
     database::DatabaseError,
@@ -16,7 +16,7 @@ use crate::{
 
 /// Lines of one request: the most that a server gives.
 const PAGE: u32 = 2_000;
-/// Lines of one transaction; a search waits for at most one.
+/// Lines of one batch; a search waits for at most one, or for a commit.
 const BATCH: usize = 1_000;
 /// Batches between download and store.
 const WAITING: usize = 2;
@@ -70,7 +70,7 @@ impl UnlockedWorkstation {
 
     /// Empties the cache: it is filled from the beginning.
     pub(crate) async fn empty(&self) -> Result<(), UnlockError> {
-        cache::clear(&mut *self.cache().await?).await?;
+        self.writer().await?.clear().await?;
         Ok(())
     }
 
@@ -93,7 +93,7 @@ impl UnlockedWorkstation {
                     if code == "cursor-expired" && !is_refill =>
                 {
                     is_refill = true;
-                    cache::clear(&mut *self.cache().await?).await?;
+                    self.writer().await?.clear().await?;
                 }
                 Err(error) => return Err(error),
             }
@@ -152,16 +152,28 @@ impl UnlockedWorkstation {
         mut batches: mpsc::Receiver<Batch>,
         done: &mut Refreshed,
     ) -> Result<bool, UnlockError> {
-        while let Some(batch) = batches.recv().await {
+        loop {
+            let waited = timeout(writer::WITHIN, batches.recv()).await;
+            let batch = if let Ok(batch) = waited {
+                batch
+            } else {
+                // The others are slow to come.
+                self.writer().await?.commit().await?;
+                batches.recv().await
+            };
+            let Some(batch) = batch else {
+                break;
+            };
             let Some(cursor) = batch.next_cursor() else {
                 done.skipped += batch.skipped;
                 continue;
             };
-            if !self.apply(stream, from.as_deref(), batch, done).await? {
+            if !self.write(stream, from.as_deref(), batch, done).await? {
                 return Ok(false);
             }
             from = Some(cursor);
         }
+        self.writer().await?.commit().await?;
         Ok(true)
     }
 
@@ -174,8 +186,21 @@ impl UnlockedWorkstation {
         Ok(token.insert(renewed).clone())
     }
 
-    /// Applies a batch and moves the cursor in one transaction; false, and nothing, if the cursor is not at `from` any more.
+    /// Applies a batch, moves the cursor and commits; false, and nothing, if the cursor is not at `from` any more.
     pub(crate) async fn apply(
+        &self,
+        stream: Stream,
+        from: Option<&str>,
+        batch: Batch,
+        done: &mut Refreshed,
+    ) -> Result<bool, UnlockError> {
+        let is_applied = self.write(stream, from, batch, done).await?;
+        self.writer().await?.commit().await?;
+        Ok(is_applied)
+    }
+
+    /// The same, committed with what comes before and after it.
+    async fn write(
         &self,
         stream: Stream,
         from: Option<&str>,
@@ -185,8 +210,8 @@ impl UnlockedWorkstation {
         let sorter = Sorter::new().map_err(StoreError::sign)?;
         let counted = (batch.applied, batch.skipped);
         let now = self.workstation.now().as_second();
-        let mut connection = self.cache().await?;
-        if !transact(&mut connection, &sorter, stream, from, batch, now).await? {
+        let mut writer = self.writer().await?;
+        if !writer.apply(&sorter, stream, from, batch, now).await? {
             return Ok(false);
         }
         done.applied += counted.0;
@@ -195,8 +220,8 @@ impl UnlockedWorkstation {
     }
 }
 
-/// One transaction: the batch, and the cursor after it.
-pub(super) async fn transact(
+/// Within a transaction: the batch, and the cursor after it.
+pub(super) async fn write(
     cache: &mut SqliteConnection,
     sorter: &Sorter,
     stream: Stream,
@@ -208,15 +233,14 @@ pub(super) async fn transact(
         return Ok(true);
     };
     let is_end = matches!(batch.end, Some((_, false)));
-    let mut transaction = cache.begin().await?;
     let here: Option<String> = sqlx::query_scalar("SELECT cursor FROM feed WHERE stream = ?")
         .bind(stream.as_str())
-        .fetch_optional(&mut *transaction)
+        .fetch_optional(&mut *cache)
         .await?;
     if here.as_deref() != from {
         return Ok(false);
     }
-    apply::apply(&mut transaction, sorter, batch).await?;
+    apply::apply(cache, sorter, batch).await?;
     sqlx::query(
         "INSERT INTO feed (stream, cursor, applied_at) VALUES (?1, ?2, ?3) ON CONFLICT (stream) DO UPDATE
          SET cursor = excluded.cursor, applied_at = iif(excluded.applied_at > 0, excluded.applied_at, feed.applied_at)",
@@ -224,8 +248,7 @@ pub(super) async fn transact(
     .bind(stream.as_str())
     .bind(cursor)
     .bind(if is_end { now } else { 0 })
-    .execute(&mut *transaction)
+    .execute(cache)
     .await?;
-    transaction.commit().await?;
     Ok(true)
 }

@@ -4,9 +4,8 @@ use std::path::Path;
 
 use infoblood_clinical::names::Sorter;
 use jiff::civil::Date;
-use sqlx::{Connection as _, SqliteConnection};
 
-use super::{Batch, DonorPage, MIGRATIONS, Search, cache, feed, search};
+use super::{Batch, DonorPage, MIGRATIONS, Search, cache, search, writer::Writer};
 use crate::{
     database::{self, DatabaseError},
     error::StoreError,
@@ -16,7 +15,7 @@ use crate::{
 
 /// An open store.
 pub struct Store {
-    cache: SqliteConnection,
+    cache: Writer,
     sorter: Sorter,
     cursor: Option<String>,
 }
@@ -33,18 +32,20 @@ impl Store {
             .fetch_optional(&mut cache)
             .await?;
         Ok(Self {
-            cache,
+            cache: Writer::new(cache),
             sorter: Sorter::new().map_err(StoreError::sign)?,
             cursor,
         })
     }
 
-    /// Reads lines of the feed and applies them in one transaction.
+    /// Reads lines of the feed and applies them.
     pub async fn apply(&mut self, lines: &[u8]) -> Result<u64, UnlockError> {
         let batch = Batch::read(lines);
         let (applied, cursor) = (batch.applied, batch.next_cursor());
         let from = self.cursor.as_deref();
-        feed::transact(&mut self.cache, &self.sorter, Stream::All, from, batch, 0).await?;
+        self.cache
+            .apply(&self.sorter, Stream::All, from, batch, 0)
+            .await?;
         self.cursor = cursor.or(self.cursor.take());
         Ok(applied)
     }
@@ -56,11 +57,11 @@ impl Store {
         limit: u32,
         today: Date,
     ) -> Result<DonorPage, UnlockError> {
-        search::search(&mut self.cache, &query.into(), None, limit, today).await
+        search::search(self.cache.reader(), &query.into(), None, limit, today).await
     }
 
     /// Closes the file.
     pub async fn close(self) -> Result<(), DatabaseError> {
-        Ok(self.cache.close().await?)
+        self.cache.close().await
     }
 }

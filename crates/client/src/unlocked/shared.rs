@@ -2,14 +2,15 @@
 
 use std::sync::{Arc, PoisonError, Weak};
 
-use sqlx::{Connection as _, SqliteConnection};
+use sqlx::SqliteConnection;
 use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard};
 
-use crate::{Workstation, database};
+use super::writer::Writer;
+use crate::Workstation;
 
 /// `None` once it was taken away.
 pub(crate) type Shared = Arc<Held>;
-type Held = Mutex<Option<SqliteConnection>>;
+type Held = Mutex<Option<Writer>>;
 
 /// Who has the cache open; nobody after the lock.
 #[derive(Default)]
@@ -46,9 +47,14 @@ impl Workstation {
     }
 }
 
-/// The connection, while it is there, with no transaction of an earlier failure left on it.
+/// The connection, while it is there, for reading.
 pub(super) async fn connection(cache: &Shared) -> Option<MappedMutexGuard<'_, SqliteConnection>> {
-    let mut connection = MutexGuard::try_map(cache.lock().await, Option::as_mut).ok()?;
-    database::leave_failed_transaction(&mut connection).await;
-    Some(connection)
+    Some(MappedMutexGuard::map(writer(cache).await?, Writer::reader))
+}
+
+/// The connection, while it is there, with nothing of an earlier failure left on it.
+pub(super) async fn writer(cache: &Shared) -> Option<MappedMutexGuard<'_, Writer>> {
+    let mut writer = MutexGuard::try_map(cache.lock().await, Option::as_mut).ok()?;
+    writer.recover().await;
+    Some(writer)
 }

@@ -3,7 +3,7 @@
 use infoblood_clinical::{blood::BloodGroup, donor::DeferralState, names::Sorter};
 use jiff::civil::{Date, date};
 use proptest::prelude::*;
-use sqlx::SqliteConnection;
+use sqlx::{Connection as _, SqliteConnection};
 use tempfile::TempDir;
 
 use super::{Batch, DonorPage, MIGRATIONS, Search, cache, feed, search};
@@ -37,8 +37,9 @@ impl Cache {
         let batch = Batch::read(lines.join("\n").as_bytes());
         assert_eq!(batch.skipped, 0);
         let next = batch.next_cursor();
-        let is_applied = feed::transact(
-            &mut self.connection,
+        let mut transaction = self.connection.begin().await.unwrap();
+        let is_applied = feed::write(
+            &mut transaction,
             &self.sorter,
             Stream::All,
             self.cursor.as_deref(),
@@ -46,6 +47,7 @@ impl Cache {
             0,
         );
         assert!(is_applied.await.unwrap());
+        transaction.commit().await.unwrap();
         self.cursor = next.or(self.cursor.take());
     }
 

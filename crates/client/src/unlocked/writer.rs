@@ -1,0 +1,122 @@
+//! The cache's connection while it is filled: one transaction for many batches, so that a page that many of them change is encrypted and
+//! written once.
+//!
+//! There is one connection, so a search between two batches sees what is not committed yet: whole batches, with their cursor. A crash loses
+//! at most what the open transaction has, and filling goes on from the cursor that is left.
+
+use std::time::{Duration, Instant};
+
+use infoblood_clinical::names::Sorter;
+use sqlx::{Connection as _, SqliteConnection};
+
+use super::{Batch, cache, feed};
+use crate::{
+    database::{self, DatabaseError},
+    transport::Stream,
+};
+
+/// Lines of one transaction: their pages fit into the page cache, and a search that meets its end waits for a tenth of a second.
+const LINES: u64 = 10_000;
+/// The longest that lines wait for their commit while others follow.
+pub(super) const WITHIN: Duration = Duration::from_secs(1);
+
+/// The connection and its open transaction.
+pub(crate) struct Writer {
+    connection: SqliteConnection,
+    state: State,
+}
+
+enum State {
+    /// No transaction.
+    Idle,
+    /// So many lines were applied since then.
+    Open { lines: u64, since: Instant },
+    /// Something began and did not end, or failed: whatever is open goes.
+    Broken,
+}
+
+impl Writer {
+    pub(super) fn new(connection: SqliteConnection) -> Self {
+        Self {
+            connection,
+            state: State::Idle,
+        }
+    }
+
+    /// Leaves nothing of an earlier failure, or of what was dropped half way.
+    pub(super) async fn recover(&mut self) {
+        match self.state {
+            State::Open { .. } => {}
+            State::Idle => database::leave_failed_transaction(&mut self.connection).await,
+            State::Broken => {
+                // Fails where SQLite rolled back by itself. Where it fails otherwise, so does the next BEGIN.
+                let _ = sqlx::raw_sql("ROLLBACK")
+                    .execute(&mut self.connection)
+                    .await;
+                self.state = State::Idle;
+            }
+        }
+    }
+
+    /// For reading: what was applied is there, committed or not.
+    pub(super) fn reader(&mut self) -> &mut SqliteConnection {
+        &mut self.connection
+    }
+
+    /// Applies a batch and moves the cursor, both or neither, and commits when there is enough, or at the stream's end. False, and
+    /// nothing, if the cursor is not at `from` any more.
+    pub(super) async fn apply(
+        &mut self,
+        sorter: &Sorter,
+        stream: Stream,
+        from: Option<&str>,
+        batch: Batch,
+        now: i64,
+    ) -> Result<bool, DatabaseError> {
+        let is_end = matches!(batch.end, Some((_, false)));
+        let more = batch.applied + batch.skipped;
+        let (lines, since) = match std::mem::replace(&mut self.state, State::Broken) {
+            State::Open { lines, since } => (lines, since),
+            State::Idle | State::Broken => {
+                sqlx::raw_sql("BEGIN").execute(&mut self.connection).await?;
+                (0, Instant::now())
+            }
+        };
+        let is_applied =
+            feed::write(&mut self.connection, sorter, stream, from, batch, now).await?;
+        let lines = lines + more;
+        self.state = State::Open { lines, since };
+        if !is_applied || is_end || lines >= LINES || since.elapsed() >= WITHIN {
+            self.commit().await?;
+        }
+        Ok(is_applied)
+    }
+
+    /// Commits what is open.
+    pub(super) async fn commit(&mut self) -> Result<(), DatabaseError> {
+        if let State::Open { .. } = self.state {
+            self.state = State::Broken;
+            sqlx::raw_sql("COMMIT")
+                .execute(&mut self.connection)
+                .await?;
+            self.state = State::Idle;
+        }
+        Ok(())
+    }
+
+    /// Empties the cache.
+    pub(super) async fn clear(&mut self) -> Result<(), DatabaseError> {
+        self.commit().await?;
+        cache::clear(&mut self.connection).await
+    }
+
+    /// Commits and closes the file.
+    pub(super) async fn close(mut self) -> Result<(), DatabaseError> {
+        let committed = self.commit().await;
+        self.connection.close().await?;
+        committed
+    }
+}
+
+#[cfg(test)]
+mod tests;
