@@ -9,7 +9,7 @@ use crate::database::DatabaseError;
 /// Settings of a large database that is filled in batches.
 pub(super) async fn prepare(cache: &mut SqliteConnection) -> Result<(), DatabaseError> {
     // KiB kept decrypted, in place of 2 MiB; pages of the log before it is copied back.
-    sqlx::raw_sql("PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 16000;")
+    sqlx::raw_sql("PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 4000;")
         .execute(cache)
         .await?;
     Ok(())
