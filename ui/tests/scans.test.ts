@@ -116,9 +116,17 @@ describe('a scan', () => {
 
   it('whose number belongs to several leads to the search', async () => {
     const field = await open();
-    answer('read_scan', ({ text }) => ({ kind: 'several', text }));
+    answer('read_scan', ({ text }) => ({ kind: 'several', text, among: 'donors' }));
     await scan('850715400129');
     await waitFor(() => expect(field.value).toBe('850715400129'));
+    answer('read_scan', ({ text }) => ({ kind: 'several', text, among: 'recipients' }));
+    await scan('900101300017');
+    await waitFor(() =>
+      expect(
+        asked.filter((one) => one.command === 'search_recipients').map((one) => one.args['query']),
+      ).toContain('900101300017'),
+    );
+    expect(screen.queryByTestId('donor-search')).toBeNull();
   });
 
   it.each<Lang>(['kk', 'ru'])('that cannot be used says so in %s, as it was read', async (language) => {
@@ -133,7 +141,7 @@ describe('a scan', () => {
     expect(field.value).toBe('KZ00126000001W');
     await fireEvent.keyDown(field, { code: 'Escape' });
     await waitFor(() => expect(screen.queryByTestId('scan-note')).toBeNull());
-    for (const expected of ['number', 'donation-number', 'whole', 'one-label']) {
+    for (const expected of ['number', 'donation-number', 'whole', 'one-label', 'known-iin']) {
       answer('read_scan', ({ text }) => ({ kind: 'unknown', text, expected }));
       await scan(`123456${String(expected.length).padStart(2, '0')}`);
       await waitFor(() => expect(screen.getByTestId('scan-note').dataset['kind']).toBe('unknown'));

@@ -2,7 +2,9 @@
 
 use infoblood_client as client;
 use infoblood_clinical::{
-    component, inventory,
+    component,
+    iin::Iin,
+    inventory,
     isbt128::Din,
     recipient,
     scan::{self, Expected},
@@ -16,8 +18,8 @@ use super::{
 };
 use crate::view::{
     Antibody, AppError, ComponentRow, ExpiryBucket, HospitalRequest, Inventory, InventoryCell,
-    InventoryFilter, Product, ProductStatus, ProductStock, Reaction, RecipientCard, RecipientPage,
-    RecipientRow, Scan, Soon, Transfusion,
+    InventoryFilter, People, Product, ProductStatus, ProductStock, Reaction, RecipientCard,
+    RecipientPage, RecipientRow, Scan, Soon, Transfusion,
 };
 
 /// The most of a scanned text that is told back.
@@ -80,23 +82,35 @@ impl Controller {
                 expected: expected.code().to_owned(),
             },
             scan::Scan::Person(iin) => {
-                let mut holders = cache
+                let holders = cache
                     .holders(cache.gate(), &iin)
                     .await
                     .map_err(|error| told("scan", error.code(), &error))?;
-                match (holders.pop(), holders.is_empty()) {
-                    (Some(client::Holder::Donor(id)), true) => Scan::Donor { id },
-                    (Some(client::Holder::Recipient(id)), true) => Scan::Recipient { id },
-                    (Some(_), false) => Scan::Several {
-                        text: iin.to_string(),
-                    },
-                    (None, _) => Scan::Unknown {
-                        text: iin.to_string(),
-                        expected: Expected::KnownIin.code().to_owned(),
-                    },
-                }
+                person(&iin, holders)
             }
         })
+    }
+}
+
+/// Whose number it is.
+fn person(iin: &Iin, mut holders: Vec<client::Holder>) -> Scan {
+    let text = iin.to_string();
+    match (holders.pop(), holders.first()) {
+        (None, _) => Scan::Unknown {
+            text,
+            expected: Expected::KnownIin.code().to_owned(),
+        },
+        (Some(client::Holder::Donor(id)), None) => Scan::Donor { id },
+        (Some(client::Holder::Recipient(id)), None) => Scan::Recipient { id },
+        // Donors come first.
+        (Some(_), Some(client::Holder::Donor(_))) => Scan::Several {
+            text,
+            among: People::Donors,
+        },
+        (Some(_), Some(client::Holder::Recipient(_))) => Scan::Several {
+            text,
+            among: People::Recipients,
+        },
     }
 }
 
@@ -300,4 +314,46 @@ fn text(din: Din) -> String {
 
 fn number(count: u64) -> u32 {
     u32::try_from(count).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use infoblood_client::Holder;
+
+    use super::*;
+
+    #[test]
+    fn whose_number_it_is() {
+        let iin = Iin::compose(
+            jiff::civil::date(1990, 1, 1),
+            infoblood_clinical::iin::Sex::Male,
+            1,
+        );
+        let iin = iin.unwrap();
+        let donor = |id: &str| Holder::Donor(id.into());
+        let recipient = |id: &str| Holder::Recipient(id.into());
+        let several = |among| Scan::Several {
+            text: iin.to_string(),
+            among,
+        };
+        for (holders, scan) in [
+            (
+                vec![],
+                Scan::Unknown {
+                    text: iin.to_string(),
+                    expected: "known-iin".into(),
+                },
+            ),
+            (vec![donor("d")], Scan::Donor { id: "d".into() }),
+            (vec![recipient("r")], Scan::Recipient { id: "r".into() }),
+            (vec![donor("a"), donor("b")], several(People::Donors)),
+            (vec![donor("a"), recipient("r")], several(People::Donors)),
+            (
+                vec![recipient("r"), recipient("s")],
+                several(People::Recipients),
+            ),
+        ] {
+            assert_eq!(person(&iin, holders), scan);
+        }
+    }
 }

@@ -228,6 +228,10 @@ seam! {
         pub din: Option<String>,
     }
 
+    #[derive(Copy, Eq)]
+    #[serde(rename_all = "lowercase")]
+    pub enum People { Donors, Recipients }
+
     /// What a scan or a typed number is.
     #[derive(Eq)]
     #[serde(tag = "kind", rename_all = "kebab-case")]
@@ -235,8 +239,8 @@ seam! {
         Donation { din: String },
         Donor { id: String },
         Recipient { id: String },
-        /// More than one person has this IIN: the search shows them.
-        Several { text: String },
+        /// More than one record has this IIN: the search of `among` shows them; of donors, if any of them is one.
+        Several { text: String, among: People },
         /// The words for what was expected stand under `scan.expected.<expected>`.
         Unknown { text: String, expected: String },
         /// It has the form of a number, and its check character is another.

@@ -28,7 +28,7 @@ fn typescript() -> String {
         FramesTaken Lease Mode FileTaken DonorPage DonorRow DeferralState BloodGroup
         DeferralKind Deferral DonationKind DonationStatus Donation Sex DonorCard
         Product ProductStatus ComponentRow GoneKind GoneTo InventoryFilter Soon Inventory ProductStock InventoryCell ExpiryBucket
-        RecipientPage RecipientRow RecipientCard Antibody HospitalRequest Transfusion Reaction Scan
+        RecipientPage RecipientRow RecipientCard Antibody HospitalRequest Transfusion Reaction People Scan
         NextDate NextDateBlock ScreeningRow ScreeningResult ScreeningValue Antigen Vital VitalCode DonationCard Lookback LookbackDonation
         LookbackRecipient
     }

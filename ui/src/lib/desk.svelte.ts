@@ -24,6 +24,12 @@ export class Desk {
     void this.donor.open(id);
   }
 
+  findRecipients(query: string): void {
+    this.section = 'recipients';
+    this.recipient.close();
+    this.recipients.query = query;
+  }
+
   openRecipient(id: string): void {
     this.section = 'recipients';
     void this.recipient.open(id);

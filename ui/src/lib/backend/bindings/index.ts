@@ -482,7 +482,9 @@ code: string,
  */
 seriousness: string | null, component_id: string | null, din: string | null, };
 
-export type Scan = { "kind": "donation", din: string, } | { "kind": "donor", id: string, } | { "kind": "recipient", id: string, } | { "kind": "several", text: string, } | { "kind": "unknown", text: string, expected: string, } | { "kind": "wrong-check", text: string, };
+export type People = "donors" | "recipients";
+
+export type Scan = { "kind": "donation", din: string, } | { "kind": "donor", id: string, } | { "kind": "recipient", id: string, } | { "kind": "several", text: string, among: People, } | { "kind": "unknown", text: string, expected: string, } | { "kind": "wrong-check", text: string, };
 
 export type NextDate = { kind: DonationKind, 
 /**
