@@ -26,6 +26,8 @@ const COMMANDS: &[&str] = &[
     "search_recipients",
     "open_recipient",
     "read_scan",
+    "choose_purpose",
+    "take_away",
     "start_anew",
     "break_glass",
     "show_qr",

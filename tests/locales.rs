@@ -64,6 +64,8 @@ const CODES: &[&str] = &[
     "agreement-required",
     "login-unknown",
     "document-unknown",
+    "purpose-required",
+    "read-only-time",
     "patient-locked",
     "recipient-unknown",
     "internal",

@@ -34,6 +34,8 @@ pub(crate) fn handler() -> impl Fn(Invoke) -> bool + Send + Sync + 'static {
         search_recipients,
         open_recipient,
         read_scan,
+        choose_purpose,
+        take_away,
         start_anew,
         break_glass,
         show_qr,
@@ -238,6 +240,28 @@ async fn open_recipient(controller: State<'_, Handle>, id: String) -> Answer<vie
 async fn read_scan(controller: State<'_, Handle>, text: String) -> Answer<view::Scan> {
     controller
         .ask(|reply| Request::ReadScan { text, reply })
+        .await
+}
+
+#[tauri::command]
+async fn choose_purpose(controller: State<'_, Handle>, purpose: view::Purpose) -> Answer<()> {
+    controller
+        .ask(|reply| Request::ChoosePurpose { purpose, reply })
+        .await
+}
+
+#[tauri::command]
+async fn take_away(
+    controller: State<'_, Handle>,
+    taking: view::Taking,
+    patients: Vec<String>,
+) -> Answer<()> {
+    controller
+        .ask(|reply| Request::TakeAway {
+            taking,
+            patients,
+            reply,
+        })
         .await
 }
 

@@ -22,11 +22,12 @@ use crate::{
     profile::Places,
     view::{
         self, AgreementView, AppError, CodeCheck, Connection, DonorCard, DonorPage, Evidence,
-        FileTaken, FramesTaken, Inventory, InventoryFilter, Lang, PassphraseCheck, QrCode,
-        RecipientCard, RecipientPage, SavedPack, SavedProof, Scan,
+        FileTaken, FramesTaken, Inventory, InventoryFilter, Lang, PassphraseCheck, Purpose, QrCode,
+        RecipientCard, RecipientPage, SavedPack, SavedProof, Scan, Taking,
     },
 };
 
+mod access;
 mod agreement;
 mod courier;
 mod enrol;
@@ -158,6 +159,15 @@ pub enum Request {
     ReadScan {
         text: String,
         reply: Reply<Scan>,
+    },
+    ChoosePurpose {
+        purpose: Purpose,
+        reply: Reply<()>,
+    },
+    TakeAway {
+        taking: Taking,
+        patients: Vec<String>,
+        reply: Reply<()>,
     },
     StartAnew(Reply<()>),
     BreakGlass {
@@ -471,6 +481,14 @@ impl Controller {
                 drop(reply.send(self.open_recipient(&id).await));
             }
             Request::ReadScan { text, reply } => drop(reply.send(self.read_scan(&text).await)),
+            Request::ChoosePurpose { purpose, reply } => {
+                drop(reply.send(self.choose_purpose(purpose).await));
+            }
+            Request::TakeAway {
+                taking,
+                patients,
+                reply,
+            } => drop(reply.send(self.take_away(taking, &patients).await)),
             Request::StartAnew(reply) => drop(reply.send(self.start_anew().await)),
             Request::BreakGlass { reason, reply } => {
                 drop(reply.send(self.break_glass(&reason).await));

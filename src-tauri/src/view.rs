@@ -248,8 +248,22 @@ seam! {
         pub mode: Mode,
         /// Whether the site's policy lets a reason lift the read-only time.
         pub may_break_glass: bool,
+        /// What this session is for; null before it was said. No card opens before.
+        pub purpose: Option<Purpose>,
+        /// What the last session was for.
+        pub last_purpose: Option<Purpose>,
         pub receipt: ReceiptFacts,
     }
+
+    /// What people's records are looked at for.
+    #[derive(Copy, Eq)]
+    #[serde(rename_all = "lowercase")]
+    pub enum Purpose { Treatment, Donation, Lookback, Quality }
+
+    /// How a record leaves the screen.
+    #[derive(Copy, Eq)]
+    #[serde(rename_all = "lowercase")]
+    pub enum Taking { Print, Copy }
 
     /// How urgent it is to renew the lease.
     #[derive(Copy, Eq)]

@@ -14,7 +14,7 @@ use std::{
 use infoblood::{
     controller::{self, Config, Handle, Request, Shell},
     profile::Places,
-    view::{AppError, Connection, Evidence, Lang, Screen, State},
+    view::{AppError, Connection, Evidence, Lang, Purpose, Screen, State, Taking},
 };
 use infoblood_agreement::{grant::Role, profile::DeviceApproval};
 use infoblood_client::{
@@ -258,6 +258,14 @@ impl App {
             .await
     }
 
+    async fn choose_purpose(&self) {
+        let purpose = Purpose::Donation;
+        self.handle
+            .ask(|reply| Request::ChoosePurpose { purpose, reply })
+            .await
+            .unwrap();
+    }
+
     async fn close(self) {
         self.handle.close(Duration::from_secs(5)).await;
     }
@@ -339,7 +347,27 @@ async fn from_the_first_launch_to_a_donor_card_and_back_without_a_network() {
 
     let page = app.donors("").await.unwrap();
     assert_eq!(u64::from(page.total), DONORS);
+    app.choose_purpose().await;
+    let state = app.state().await;
+    let Screen::Unlocked { person: chosen } = state.screen else {
+        unreachable!()
+    };
+    assert_eq!(
+        (chosen.purpose, chosen.last_purpose),
+        (Some(Purpose::Donation), None)
+    );
     let id = page.rows[0].id.clone();
+    for taking in [Taking::Print, Taking::Copy] {
+        let patients = vec![id.clone()];
+        app.handle
+            .ask(|reply| Request::TakeAway {
+                taking,
+                patients,
+                reply,
+            })
+            .await
+            .unwrap();
+    }
     let card = app
         .handle
         .ask(|reply| Request::OpenDonor { id, reply })

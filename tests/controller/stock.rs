@@ -56,6 +56,10 @@ async fn what_is_in_the_house_who_receives_it_and_what_a_scan_says() {
     app.sign("A.Serik", &code, PASSPHRASE).await.unwrap();
     app.shown("unlocked", is_unlocked).await;
 
+    let id = "r".to_owned();
+    let refused = app.recipient(&id).await.unwrap_err();
+    assert_eq!(refused.code, "purpose-required");
+    app.choose_purpose().await;
     let page = app.recipients("").await.unwrap();
     assert!(page.total > 0 && !page.rows.is_empty());
     let row = &page.rows[0];

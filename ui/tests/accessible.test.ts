@@ -120,6 +120,14 @@ const cases: Case[] = [
     },
   },
   {
+    name: 'purpose of access',
+    screen: sample.unlocked,
+    act: async () => {
+      await click('purpose');
+      await screen.findByTestId('purpose-dialog');
+    },
+  },
+  {
     name: 'break-glass',
     screen: sample.readOnly,
     act: () => click('break-glass'),

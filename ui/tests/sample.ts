@@ -83,6 +83,8 @@ export const unlocked: Extract<Screen, { name: 'unlocked' }> = {
     lease_days_left: 30,
     mode: 'full',
     may_break_glass: false,
+    purpose: 'donation',
+    last_purpose: 'donation',
     receipt: {
       statement_id: 'ab'.repeat(32),
       registered_at: '2026-11-22T04:00:00Z',

@@ -16,6 +16,8 @@ const person = {
   lease_days_left: 3,
   mode: 'full' as const,
   may_break_glass: false,
+  purpose: null,
+  last_purpose: null,
   receipt: {
     statement_id: 'ab'.repeat(32),
     registered_at: '2026-11-22T04:00:00Z',

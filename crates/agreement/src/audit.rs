@@ -1,13 +1,18 @@
 //! Audit events: every look at a record and every refusal, signed by the device and chained.
 //!
-//! Payload {1: id (16), 2: sequence, 3: null or SHA-256 of the device's previous audit message, 4: time, 5: action,
-//! 6: person_id or null, 7: outcome, 8: reference or null, 9: reason code or null}.
+//! Payload of version 2 {1: id (16), 2: sequence, 3: null or SHA-256 of the device's previous audit message, 4: time, 5: action,
+//! 6: person_id or null, 7: outcome, 8: reference or null, 9: reason code or null, 10: purpose or null, 11: glass broken}. Version 1, with
+//! its own content type, ended at 9 and knew neither printing nor copying; it is read, and not written any more.
 
 use sha2::{Digest, Sha256};
 
 use crate::cbor::{self, CborError, Fields, Limits, Value};
 use crate::cose::{self, CoseError, Header, Sign1, content_type};
 use crate::keys::{PublicKey, SigningKey, device_id, is_id};
+
+mod words;
+
+pub use words::{Action, Outcome, Purpose};
 
 const DEVICE: &str = "urn:infoblood:device:";
 /// Longest reference in bytes.
@@ -36,80 +41,6 @@ impl AuditError {
     }
 }
 
-/// What was done or tried.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Action {
-    PatientRead,
-    PatientQuery,
-    AccessRefused,
-    SignIn,
-    SignInFailed,
-    Lock,
-    /// The read-only time was lifted; the reason is the person's own words.
-    BreakGlass,
-    /// The local clock jumped; the reason is `back` or `forward`.
-    ClockJump,
-    PassphraseChanged,
-}
-
-impl Action {
-    const ALL: [Self; 9] = [
-        Self::PatientRead,
-        Self::PatientQuery,
-        Self::AccessRefused,
-        Self::SignIn,
-        Self::SignInFailed,
-        Self::Lock,
-        Self::BreakGlass,
-        Self::ClockJump,
-        Self::PassphraseChanged,
-    ];
-
-    /// The name on the wire.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::PatientRead => "patient-read",
-            Self::PatientQuery => "patient-query",
-            Self::AccessRefused => "access-refused",
-            Self::SignIn => "sign-in",
-            Self::SignInFailed => "sign-in-failed",
-            Self::Lock => "lock",
-            Self::BreakGlass => "break-glass",
-            Self::ClockJump => "clock-jump",
-            Self::PassphraseChanged => "passphrase-changed",
-        }
-    }
-
-    /// The action of this name.
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|action| action.as_str() == name)
-    }
-}
-
-/// Whether it was allowed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Outcome {
-    Permit,
-    Deny,
-}
-
-impl Outcome {
-    /// The name on the wire.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Permit => "permit",
-            Self::Deny => "deny",
-        }
-    }
-
-    /// The outcome of this name.
-    pub fn parse(name: &str) -> Option<Self> {
-        [Self::Permit, Self::Deny]
-            .into_iter()
-            .find(|outcome| outcome.as_str() == name)
-    }
-}
-
 /// One event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditEvent {
@@ -129,6 +60,10 @@ pub struct AuditEvent {
     pub reference: Option<String>,
     /// Stable code of a refusal; for [`Action::BreakGlass`] the person's words.
     pub reason: Option<String>,
+    /// What the person said the look was for; `None` where nobody was asked, and in version 1.
+    pub purpose: Option<Purpose>,
+    /// Whether the read-only time was lifted.
+    pub glass_broken: bool,
 }
 
 /// SHA-256 of a whole audit message: the next event's `previous`.
@@ -162,6 +97,8 @@ impl AuditEvent {
             (7, self.outcome.as_str().into()),
             (8, self.reference.clone().into()),
             (9, self.reason.clone().into()),
+            (10, self.purpose.map(Purpose::as_str).into()),
+            (11, self.glass_broken.into()),
         ]));
         let iss = issuer(&PublicKey::of(device));
         let header = Header::new(
@@ -176,19 +113,37 @@ impl AuditEvent {
 
     /// Verifies a message by this device.
     pub fn verify(message: &[u8], device: &PublicKey) -> Result<Self, AuditError> {
-        let opened = cose::open(message, content_type::AUDIT_EVENT, device, &Limits::DEFAULT)?;
+        let (opened, version) =
+            match cose::open(message, content_type::AUDIT_EVENT, device, &Limits::DEFAULT) {
+                Err(CoseError::ContentType) => {
+                    let first = content_type::AUDIT_EVENT_1;
+                    (cose::open(message, first, device, &Limits::DEFAULT)?, 1)
+                }
+                opened => (opened?, 2),
+            };
         let mut fields = Fields::decode(&opened.payload, &Limits::DEFAULT)?;
-        let event = Self {
+        let mut event = Self {
             id: fields.array(1)?,
             sequence: fields.uint(2)?,
             previous: fields.nullable_array(3)?,
             time: fields.int(4)?,
-            action: Action::parse(&fields.text(5)?).ok_or(CborError::Field(5))?,
+            action: Action::parse(&fields.text(5)?)
+                .filter(|action| version >= action.since())
+                .ok_or(CborError::Field(5))?,
             person_id: fields.nullable_text(6)?,
             outcome: Outcome::parse(&fields.text(7)?).ok_or(CborError::Field(7))?,
             reference: fields.nullable_text(8)?,
             reason: fields.nullable_text(9)?,
+            purpose: None,
+            glass_broken: false,
         };
+        if version >= 2 {
+            event.purpose = fields
+                .nullable_text(10)?
+                .map(|name| Purpose::parse(&name).ok_or(CborError::Field(10)))
+                .transpose()?;
+            event.glass_broken = fields.bool(11)?;
+        }
         fields.end()?;
         event.check()?;
         let header = &opened.header;

@@ -24,7 +24,9 @@ pub mod content_type {
     pub const KEY_SET: &str = "application/vnd.infoblood.key-set+cbor";
     pub const SIGNED_TIME: &str = "application/vnd.infoblood.signed-time+cbor";
     pub const DOCUMENT: &str = "application/vnd.infoblood.document+cbor";
-    pub const AUDIT_EVENT: &str = "application/vnd.infoblood.audit-event+cbor";
+    /// Read only: it had no purpose.
+    pub const AUDIT_EVENT_1: &str = "application/vnd.infoblood.audit-event+cbor";
+    pub const AUDIT_EVENT: &str = "application/vnd.infoblood.audit-event-2+cbor";
     pub const CHECKPOINT: &str = "application/vnd.infoblood.checkpoint+cbor";
     pub const COURIER_CHUNK: &str = "application/vnd.infoblood.courier-chunk+cbor";
 }

@@ -1,7 +1,7 @@
 //! The access log: signed by the device, chained, sealed into the outbox before anything is shown.
 
 use infoblood_agreement::{
-    audit::{Action, AuditEvent, Outcome, message_hash},
+    audit::{Action, AuditEvent, Outcome, Purpose, message_hash},
     sealed::{Kind, SealedItem, item_id},
 };
 use rand_core::Rng as _;
@@ -20,6 +20,10 @@ pub(crate) struct Access<'a> {
     pub(crate) reference: Option<String>,
     /// A stable code.
     pub(crate) reason: Option<&'a str>,
+    /// What the person looks for in this session.
+    pub(crate) purpose: Option<Purpose>,
+    /// Whether the read-only time was lifted.
+    pub(crate) glass_broken: bool,
 }
 
 impl<'a> Access<'a> {
@@ -30,6 +34,8 @@ impl<'a> Access<'a> {
             outcome: Outcome::Permit,
             reference: None,
             reason: None,
+            purpose: None,
+            glass_broken: false,
         }
     }
 
@@ -40,6 +46,8 @@ impl<'a> Access<'a> {
             outcome: Outcome::Deny,
             reference: None,
             reason: Some(reason),
+            purpose: None,
+            glass_broken: false,
         }
     }
 }
@@ -70,6 +78,8 @@ impl Workstation {
             outcome: access.outcome,
             reference: access.reference,
             reason: access.reason.map(str::to_owned),
+            purpose: access.purpose,
+            glass_broken: access.glass_broken,
         };
         let message = event.sign(keys.device()).map_err(StoreError::sign)?;
         let file = self.seal(Kind::AuditEvent, &message, &mut rng)?;

@@ -54,12 +54,13 @@ pub use sign_in::SignInError;
 pub use unlocked::measure;
 pub use unlocked::{
     DonorCard, DonorPage, DonorRow, Holder, RecipientCard, RecipientPage, RecipientRow, Refreshed,
-    Search, Stock, UnlockedWorkstation,
+    Search, Stock, Taking, UnlockedWorkstation,
 };
 pub use watch::Jump;
 pub use workstation::{OpenError, Options, Workstation};
 
 pub use infoblood_agreement::{
+    audit::Purpose,
     lease::{Lease, LeaseState, Mode},
     statement::{Decision, Language},
 };

@@ -79,6 +79,12 @@ pub enum UnlockError {
     /// The read-only time is not lifted.
     #[error(transparent)]
     BreakGlass(#[from] BreakGlassError),
+    /// Nobody said yet what the look is for.
+    #[error("no purpose of access was chosen")]
+    PurposeRequired,
+    /// Nothing is printed or copied in the read-only time.
+    #[error("nothing leaves the screen in the read-only time")]
+    ReadOnly,
     /// No such record in the cache.
     #[error("no such record")]
     Unknown,
@@ -106,6 +112,8 @@ impl UnlockError {
             Self::ClockAhead => "clock-ahead",
             Self::Revoked(code) => code,
             Self::BreakGlass(error) => error.code(),
+            Self::PurposeRequired => "purpose-required",
+            Self::ReadOnly => "read-only-time",
             Self::Unknown => "patient-locked",
             Self::UnknownRecipient => "recipient-unknown",
             Self::Clinical => "internal",

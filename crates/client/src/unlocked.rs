@@ -1,10 +1,10 @@
 //! The workstation behind the gate: the patient cache, open. Every function that gives patient data takes `&Unlocked` and leaves an audit
 //! event first, refusals too.
 
-use std::sync::Arc;
+use std::sync::{Arc, RwLock};
 
 use infoblood_agreement::{
-    audit::Action,
+    audit::{Action, Purpose},
     gate::{GateError, Unlocked},
     lease::{Lease, Mode},
 };
@@ -36,6 +36,7 @@ mod feed;
 pub mod measure;
 mod numbers;
 mod position;
+mod purpose;
 mod recipients;
 mod search;
 mod shared;
@@ -46,6 +47,7 @@ mod writer;
 
 pub(crate) use batch::Batch;
 pub use feed::Refreshed;
+pub use purpose::Taking;
 pub use recipients::{Holder, RecipientCard, RecipientPage, RecipientRow};
 pub use search::Search;
 pub(crate) use shared::{Opened, Shared};
@@ -65,6 +67,8 @@ pub struct UnlockedWorkstation {
     pub(crate) gate: Unlocked,
     cache: Shared,
     token: Mutex<Option<Token>>,
+    /// What the person looks for; chosen once for a session, and changed at will.
+    purpose: RwLock<Option<Purpose>>,
 }
 
 /// One row of the list.
@@ -151,6 +155,7 @@ impl UnlockedWorkstation {
             gate,
             cache,
             token: Mutex::new(token),
+            purpose: RwLock::new(None),
         })
     }
 
@@ -299,17 +304,32 @@ impl UnlockedWorkstation {
             (_, Ok(now)) if !self.workstation.documents().counts(gate.document(), now) => {
                 Some(UnlockError::AgreementRequired)
             }
-            (_, Ok(now)) if gate.mode(now).is_some() => None,
-            (_, Ok(_)) => Some(UnlockError::Expired),
+            (_, Ok(now)) => self.objection(action, gate.mode(now)),
             (_, Err(error)) => Some(UnlockError::Gate(error)),
         };
         let mut access = match &refusal {
             None => Access::permit(action, gate.person_id()),
-            Some(error) => Access::deny(Action::AccessRefused, gate.person_id(), error.code()),
+            Some(error) => Access::deny(refused(action), gate.person_id(), error.code()),
         };
         access.reference = reference;
+        access.purpose = self.purpose();
+        access.glass_broken = self.mode() == Some(Mode::BreakGlass);
         self.workstation.record(access).await?;
         refusal.map_or(Ok(()), Err)
+    }
+
+    /// What an open gate still does not allow.
+    fn objection(&self, action: Action, mode: Option<Mode>) -> Option<UnlockError> {
+        match mode {
+            None => Some(UnlockError::Expired),
+            Some(_) if action.needs_purpose() && self.purpose().is_none() => {
+                Some(UnlockError::PurposeRequired)
+            }
+            Some(Mode::ReadOnly) if purpose::leaves_the_screen(action) => {
+                Some(UnlockError::ReadOnly)
+            }
+            Some(_) => None,
+        }
     }
 
     fn trusted_now(&self) -> Result<i64, GateError> {
@@ -325,5 +345,14 @@ impl UnlockedWorkstation {
         let name = &self.workstation.profile().fields().time_zone;
         let zone = TimeZone::get(name).unwrap_or_else(|_| TimeZone::fixed(jiff::tz::offset(5)));
         self.workstation.now().to_zoned(zone)
+    }
+}
+
+/// How a refusal is told: what was to leave the screen keeps its name.
+fn refused(action: Action) -> Action {
+    if purpose::leaves_the_screen(action) {
+        action
+    } else {
+        Action::AccessRefused
     }
 }

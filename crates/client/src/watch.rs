@@ -103,6 +103,8 @@ impl Workstation {
                 outcome: Outcome::Permit,
                 reference: None,
                 reason: Some(jump.as_str()),
+                purpose: None,
+                glass_broken: false,
             })
             .await?;
         }

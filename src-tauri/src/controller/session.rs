@@ -13,6 +13,7 @@ use tokio::{task::JoinHandle, time::Instant};
 
 use super::{
     Controller, Event, Phase, Registering, Reply,
+    access::purpose_view,
     failure::{internal, named, told},
 };
 use crate::view::{AppError, Connection, Lease, Mode, PersonFacts, ReceiptFacts};
@@ -60,6 +61,7 @@ impl OpenCache {
             lease_days_left: lease.days_left,
             mode: mode(self.cache.mode()),
             may_break_glass,
+            purpose: self.cache.purpose().map(purpose_view),
             ..self.person.clone()
         }
     }
@@ -459,6 +461,7 @@ async fn person_facts(
         .await
         .map_err(failed)?
         .ok_or_else(internal)?;
+    let last = workstation.last_purpose(person_id).await.map_err(failed)?;
     let receipt = progress
         .receipt
         .ok_or_else(|| named("agreement-required"))?;
@@ -474,6 +477,8 @@ async fn person_facts(
         lease_days_left: 0,
         mode: Mode::ReadOnly,
         may_break_glass: false,
+        purpose: None,
+        last_purpose: last.map(purpose_view),
         receipt: ReceiptFacts {
             statement_id: progress.statement_id,
             registered_at: receipt.registered_at.to_string(),

@@ -205,6 +205,8 @@ async fn donor(window: &Window, out: &Path) -> Result {
     }
     window.picture(out, "08-search").await?;
     window.click("donor-row").await?;
+    // The first card of a session: what is it for?
+    window.click("purpose-donation").await?;
     let card = window.wait("donor-card").await?;
     if !card
         .text()

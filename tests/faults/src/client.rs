@@ -14,7 +14,7 @@ use infoblood_agreement::profile::SiteProfile;
 use infoblood_client::clock::SystemClock;
 use infoblood_client::transport::Deadlines;
 use infoblood_client::{
-    Decision, EnrolRequest, Evidence, Language, OpenError, Options, UnlockError,
+    Decision, EnrolRequest, Evidence, Language, OpenError, Options, Purpose, UnlockError,
     UnlockedWorkstation, Workstation, sync,
 };
 
@@ -224,6 +224,9 @@ impl Day {
         };
         match session.unlock(&self.workstation, self.is_online).await {
             Ok(unlocked) => {
+                if let Err(error) = unlocked.choose_purpose(Purpose::Donation).await {
+                    return say(&format!("refused unlock {}", error.code()));
+                }
                 say("unlocked");
                 self.unlocked = Some(unlocked);
             }

@@ -14,7 +14,33 @@ fn event() -> AuditEvent {
         outcome: Outcome::Permit,
         reference: Some("Patient/d-1".into()),
         reason: None,
+        purpose: Some(Purpose::Donation),
+        glass_broken: false,
     }
+}
+
+/// An event of version 1, as its code wrote it.
+fn first_version(action: Action) -> Vec<u8> {
+    let device = signing(5);
+    let payload = cbor::encode(&Value::map([
+        (1, [0x1d; 16].into()),
+        (2, 1_u64.into()),
+        (3, None::<[u8; 32]>.into()),
+        (4, T0.into()),
+        (5, action.as_str().into()),
+        (6, event().person_id.into()),
+        (7, "permit".into()),
+        (8, event().reference.into()),
+        (9, None::<String>.into()),
+    ]));
+    let header = Header::new(
+        content_type::AUDIT_EVENT_1,
+        &device,
+        &issuer(&PublicKey::of(&device)),
+        "urn:infoblood:audit:1",
+        T0,
+    );
+    cose::sign(&header, &payload, &device)
 }
 
 #[test]
@@ -22,8 +48,8 @@ fn the_fixed_event_has_these_bytes_and_verifies() {
     let device = signing(5);
     let bytes = event().sign(&device).unwrap();
     assert_vector(
-        "audit-event",
-        "device_seed is an Ed25519 seed; the device's first event, a permitted patient-read",
+        "audit-event-2",
+        "device_seed is an Ed25519 seed; the device's first event, a permitted patient-read for the sake of a donation",
         &[("device_seed", device.as_bytes()), ("audit_event", &bytes)],
     );
     let public = PublicKey::of(&device);
@@ -33,6 +59,42 @@ fn the_fixed_event_has_these_bytes_and_verifies() {
     assert_every_bit_counts(&bytes, |bytes| AuditEvent::verify(bytes, &public).is_ok());
     let other = PublicKey::of(&signing(6));
     assert!(AuditEvent::verify(&bytes, &other).is_err());
+}
+
+#[test]
+fn an_event_of_version_1_is_still_read() {
+    let device = signing(5);
+    let bytes = first_version(Action::PatientRead);
+    assert_vector(
+        "audit-event",
+        "device_seed is an Ed25519 seed; the device's first event, a permitted patient-read",
+        &[("device_seed", device.as_bytes()), ("audit_event", &bytes)],
+    );
+    let public = PublicKey::of(&device);
+    let expected = AuditEvent {
+        purpose: None,
+        ..event()
+    };
+    assert_eq!(AuditEvent::verify(&bytes, &public), Ok(expected));
+    assert_every_bit_counts(&bytes, |bytes| AuditEvent::verify(bytes, &public).is_ok());
+    for action in [Action::PatientPrint, Action::PatientCopy] {
+        let error = AuditEvent::verify(&first_version(action), &public).unwrap_err();
+        assert_eq!(
+            error.code(),
+            "audit-malformed",
+            "version 1 knew no {action:?}"
+        );
+    }
+}
+
+#[test]
+fn only_what_shows_a_record_needs_a_purpose() {
+    let needing: Vec<_> = Action::ALL
+        .into_iter()
+        .filter(|action| action.needs_purpose())
+        .map(Action::as_str)
+        .collect();
+    assert_eq!(needing, ["patient-read", "patient-print", "patient-copy"]);
 }
 
 #[test]
@@ -112,6 +174,10 @@ fn names_are_read_as_they_are_written() {
     assert_eq!(Action::parse("patient-write"), None);
     assert_eq!(Outcome::parse("permit"), Some(Outcome::Permit));
     assert_eq!(Outcome::parse("maybe"), None);
+    for purpose in Purpose::ALL {
+        assert_eq!(Purpose::parse(purpose.as_str()), Some(purpose));
+    }
+    assert_eq!(Purpose::parse("curiosity"), None);
 }
 
 proptest! {
@@ -120,10 +186,11 @@ proptest! {
         id: [u8; 16], sequence in 2..u64::MAX, previous: [u8; 32], time: i64,
         action in prop::sample::select(&Action::ALL[..]),
         reference in prop::option::of("[a-zA-Z/0-9-]{0,64}"), reason in prop::option::of("[a-z-]{0,32}"),
+        purpose in prop::option::of(prop::sample::select(&Purpose::ALL[..])), glass_broken: bool,
     ) {
         let event = AuditEvent {
             id, sequence, previous: Some(previous), time, action, person_id: None,
-            outcome: Outcome::Deny, reference, reason,
+            outcome: Outcome::Deny, reference, reason, purpose, glass_broken,
         };
         let device = signing(5);
         let bytes = event.sign(&device).unwrap();

@@ -84,6 +84,14 @@ impl Fields {
             .transpose()
     }
 
+    /// A truth value.
+    pub fn bool(&mut self, key: i64) -> Result<bool, CborError> {
+        match self.value(key)? {
+            Value::Bool(value) => Ok(value),
+            _ => Err(CborError::Field(key)),
+        }
+    }
+
     /// An integer field.
     pub fn int(&mut self, key: i64) -> Result<i64, CborError> {
         self.value(key)?.as_i64().ok_or(CborError::Field(key))

@@ -12,6 +12,7 @@ mod hostile;
 mod kill;
 mod lease;
 mod passphrase;
+mod purpose;
 mod refused;
 mod relay;
 mod restored;

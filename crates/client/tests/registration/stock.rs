@@ -1,6 +1,6 @@
 //! Every look at stock, recipients and numbers leaves its event first, an attempt at nobody too.
 
-use infoblood_client::{Holder, sync};
+use infoblood_client::{Holder, Purpose, sync};
 use infoblood_clinical::{iin::Iin, inventory::Filter};
 use infoblood_server::storage::{AuditStorage as _, Database as _};
 
@@ -14,6 +14,7 @@ async fn every_look_leaves_an_event_and_recipients_are_no_donors() {
     let (workstation, session) = enrolled(&central, &machine, "A.Kasymova").await;
     let open = session.unlock(&workstation, true).await.unwrap();
     open.refresh().await.unwrap();
+    open.choose_purpose(Purpose::Treatment).await.unwrap();
     let gate = open.gate();
     let before = workstation.waiting().await.unwrap();
     let mut waiting = before;

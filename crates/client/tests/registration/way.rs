@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use infoblood_agreement::{cbor::Limits, transparent};
-use infoblood_client::sync;
+use infoblood_client::{Purpose, sync};
 use infoblood_server::storage::{AuditStorage as _, Database as _};
 
 use crate::common::{Central, Machine, PASSPHRASE, enrolled, evidence, request};
@@ -40,6 +40,7 @@ async fn the_whole_way_and_back_again_without_a_network() {
     assert_eq!(workstation.waiting().await.unwrap(), 0);
 
     let open = session.unlock(&workstation, true).await.unwrap();
+    open.choose_purpose(Purpose::Donation).await.unwrap();
     let refreshed = open.refresh().await.unwrap();
     assert!(refreshed.applied > 30, "{refreshed:?}");
     assert_eq!(refreshed.skipped, 0);
@@ -124,6 +125,7 @@ async fn the_whole_way_and_back_again_without_a_network() {
         .unwrap();
     for online in [true, false] {
         let open = session.unlock(&workstation, online).await.unwrap();
+        open.choose_purpose(Purpose::Donation).await.unwrap();
         assert_eq!(
             open.card(open.gate(), &donor_id).await.unwrap().facts.id,
             donor_id

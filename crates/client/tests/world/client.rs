@@ -200,6 +200,8 @@ impl Client {
             outcome: Outcome::Permit,
             reference: None,
             reason: None,
+            purpose: None,
+            glass_broken: false,
         }
         .sign(self.keys.device())
         .unwrap();

@@ -333,6 +333,8 @@ impl Workstation {
             outcome: Outcome::Permit,
             reference: Some("Patient/d-1".to_owned()),
             reason: None,
+            purpose: None,
+            glass_broken: false,
         };
         let message = event.sign(&self.device).unwrap();
         self.audit_previous = Some(message_hash(&message));

@@ -1,6 +1,8 @@
 // The only seam to the shell: every command and the one event. Everything else imports from here.
 import { invoke } from '@tauri-apps/api/core';
 import { listen } from '@tauri-apps/api/event';
+
+import { look } from './look';
 import type {
   AgreementView,
   AppError,
@@ -14,6 +16,7 @@ import type {
   InventoryFilter,
   Lang,
   PassphraseCheck,
+  Purpose,
   QrCode,
   RecipientCard,
   RecipientPage,
@@ -21,9 +24,11 @@ import type {
   SavedProof,
   Scan,
   State,
+  Taking,
 } from './bindings';
 
 export type * from './bindings';
+export { beforeLook } from './look';
 
 /** Bytes of one piece of a chosen file. */
 const PIECE = 1024 * 1024;
@@ -48,12 +53,15 @@ export const backend = {
   touch: () => invoke<void>('touch'),
   useProfile: (text: string) => invoke<void>('use_profile', { text }),
   searchDonors: (query: string, after: string | null) => invoke<DonorPage>('search_donors', { query, after }),
-  openDonor: (id: string) => invoke<DonorCard>('open_donor', { id }),
+  openDonor: (id: string) => look<DonorCard>('open_donor', { id }),
   inventory: (filter: InventoryFilter) => invoke<Inventory>('inventory', { filter }),
   searchRecipients: (query: string, after: string | null) =>
     invoke<RecipientPage>('search_recipients', { query, after }),
-  openRecipient: (id: string) => invoke<RecipientCard>('open_recipient', { id }),
+  openRecipient: (id: string) => look<RecipientCard>('open_recipient', { id }),
   readScan: (text: string) => invoke<Scan>('read_scan', { text }),
+  choosePurpose: (purpose: Purpose) => invoke<void>('choose_purpose', { purpose }),
+  /** Before anything is printed or copied; only what this allowed may leave the screen. */
+  takeAway: (taking: Taking, patients: string[]) => invoke<void>('take_away', { taking, patients }),
   startAnew: () => invoke<void>('start_anew'),
   breakGlass: (reason: string) => invoke<void>('break_glass', { reason }),
   showQr: (personId: string) => invoke<QrCode>('show_qr', { personId }),

@@ -110,7 +110,15 @@ lease_days_left: number, mode: Mode,
 /**
  * Whether the site's policy lets a reason lift the read-only time.
  */
-may_break_glass: boolean, receipt: ReceiptFacts, };
+may_break_glass: boolean, 
+/**
+ * What this session is for; null before it was said. No card opens before.
+ */
+purpose: Purpose | null, 
+/**
+ * What the last session was for.
+ */
+last_purpose: Purpose | null, receipt: ReceiptFacts, };
 
 export type ReceiptFacts = { 
 /**
@@ -209,6 +217,10 @@ refusal: AppError | null, };
 export type Lease = "ok" | "soon" | "attention" | "read-only" | "ended";
 
 export type Mode = "full" | "read-only" | "break-glass";
+
+export type Purpose = "treatment" | "donation" | "lookback" | "quality";
+
+export type Taking = "print" | "copy";
 
 export type FileTaken = { "kind": "answer", receipts: number, stored: number, refused: number, grants: number, revoked: number, has_patients: boolean, } | { "kind": "forwarded", path: string, };
 
