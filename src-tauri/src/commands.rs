@@ -186,11 +186,13 @@ async fn use_profile(controller: State<'_, Handle>, text: String) -> Answer<()> 
 async fn search_donors(
     controller: State<'_, Handle>,
     query: String,
+    filter: Option<view::DonorFilter>,
     after: Option<String>,
 ) -> Answer<view::DonorPage> {
     controller
         .ask(|reply| Request::SearchDonors {
             query,
+            filter: filter.unwrap_or_default(),
             after,
             reply,
         })

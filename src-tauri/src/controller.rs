@@ -21,9 +21,9 @@ use tokio::{
 use crate::{
     profile::Places,
     view::{
-        self, AgreementView, AppError, CodeCheck, Connection, DonorCard, DonorPage, Evidence,
-        FileTaken, FramesTaken, Inventory, InventoryFilter, Lang, PassphraseCheck, Purpose, QrCode,
-        RecipientCard, RecipientPage, SavedPack, SavedProof, Scan, Taking,
+        self, AgreementView, AppError, CodeCheck, Connection, DonorCard, DonorFilter, DonorPage,
+        Evidence, FileTaken, FramesTaken, Inventory, InventoryFilter, Lang, PassphraseCheck,
+        Purpose, QrCode, RecipientCard, RecipientPage, SavedPack, SavedProof, Scan, Taking,
     },
 };
 
@@ -136,6 +136,7 @@ pub enum Request {
     },
     SearchDonors {
         query: String,
+        filter: DonorFilter,
         after: Option<String>,
         reply: Reply<DonorPage>,
     },
@@ -467,9 +468,10 @@ impl Controller {
             Request::UseProfile { text, reply } => drop(reply.send(self.use_profile(&text))),
             Request::SearchDonors {
                 query,
+                filter,
                 after,
                 reply,
-            } => drop(reply.send(self.search(&query, after).await)),
+            } => drop(reply.send(self.search(query, filter, after).await)),
             Request::OpenDonor { id, reply } => drop(reply.send(self.open_donor(&id).await)),
             Request::Inventory { filter, reply } => drop(reply.send(self.inventory(filter).await)),
             Request::SearchRecipients {

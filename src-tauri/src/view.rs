@@ -335,6 +335,35 @@ seam! {
         Forwarded { path: String },
     }
 
+    /// Which donors are looked for; nothing chosen means all of them.
+    #[derive(Copy, Eq, Default)]
+    pub struct DonorFilter {
+        pub blood: Option<GroupCode>,
+        /// In this state today.
+        pub deferral: Option<DeferralState>,
+    }
+
+    /// ABO and RhD together.
+    #[derive(Copy, Eq)]
+    pub enum GroupCode {
+        #[serde(rename = "O+")]
+        OPositive,
+        #[serde(rename = "O-")]
+        ONegative,
+        #[serde(rename = "A+")]
+        APositive,
+        #[serde(rename = "A-")]
+        ANegative,
+        #[serde(rename = "B+")]
+        BPositive,
+        #[serde(rename = "B-")]
+        BNegative,
+        #[serde(rename = "AB+")]
+        AbPositive,
+        #[serde(rename = "AB-")]
+        AbNegative,
+    }
+
     pub struct DonorPage {
         pub total: u32,
         pub rows: Vec<DonorRow>,

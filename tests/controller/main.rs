@@ -14,7 +14,7 @@ use std::{
 use infoblood::{
     controller::{self, Config, Handle, Request, Shell},
     profile::Places,
-    view::{AppError, Connection, Evidence, Lang, Purpose, Screen, State, Taking},
+    view::{AppError, Connection, DonorFilter, Evidence, Lang, Purpose, Screen, State, Taking},
 };
 use infoblood_agreement::{grant::Role, profile::DeviceApproval};
 use infoblood_client::{
@@ -249,9 +249,18 @@ impl App {
     }
 
     async fn donors(&self, query: &str) -> Result<infoblood::view::DonorPage, AppError> {
+        self.donors_of(query, DonorFilter::default()).await
+    }
+
+    async fn donors_of(
+        &self,
+        query: &str,
+        filter: DonorFilter,
+    ) -> Result<infoblood::view::DonorPage, AppError> {
         self.handle
             .ask(|reply| Request::SearchDonors {
                 query: query.into(),
+                filter,
                 after: None,
                 reply,
             })

@@ -1,6 +1,6 @@
 //! Stock, recipients and scans through the controller, over what a real server seeded.
 
-use infoblood::view::{InventoryFilter, RecipientPage, Scan};
+use infoblood::view::{DeferralState, GroupCode, InventoryFilter, RecipientPage, Scan};
 
 use super::*;
 
@@ -126,4 +126,57 @@ async fn what_is_in_the_house_who_receives_it_and_what_a_scan_says() {
     app.shown("every look reached the server", |state| state.waiting == 0)
         .await;
     app.close().await;
+}
+
+#[tokio::test]
+async fn donors_of_a_group_and_a_state_are_exactly_those() {
+    let world = World::new().await;
+    let code = world.person("A.Serik").await;
+    let _server = world.serve(None).await;
+    let app = world.launch();
+    app.state().await;
+    app.accept().await.unwrap();
+    app.sign("A.Serik", &code, PASSPHRASE).await.unwrap();
+    app.shown("unlocked", is_unlocked).await;
+
+    let all = app.donors("").await.unwrap();
+    let groups = [
+        (GroupCode::OPositive, "O", "+"),
+        (GroupCode::ONegative, "O", "-"),
+        (GroupCode::APositive, "A", "+"),
+        (GroupCode::ANegative, "A", "-"),
+        (GroupCode::BPositive, "B", "+"),
+        (GroupCode::BNegative, "B", "-"),
+        (GroupCode::AbPositive, "AB", "+"),
+        (GroupCode::AbNegative, "AB", "-"),
+    ];
+    for (code, abo, rh) in groups {
+        let filter = DonorFilter {
+            blood: Some(code),
+            deferral: None,
+        };
+        let found = app.donors_of("", filter).await.unwrap();
+        let expected = all.rows.iter().filter(|row| {
+            row.blood
+                .as_ref()
+                .is_some_and(|blood| blood.abo == abo && blood.rh == rh)
+        });
+        let expected: Vec<_> = expected.map(|row| &row.id).collect();
+        let found: Vec<_> = found.rows.iter().map(|row| &row.id).collect();
+        assert_eq!(found, expected, "{abo}{rh}");
+    }
+    for state in [
+        DeferralState::None,
+        DeferralState::Temporary,
+        DeferralState::Permanent,
+    ] {
+        let filter = DonorFilter {
+            blood: None,
+            deferral: Some(state),
+        };
+        let found = app.donors_of("", filter).await.unwrap();
+        let expected = all.rows.iter().filter(|row| row.deferral == state);
+        assert_eq!(found.rows.len(), expected.count(), "{state:?}");
+        assert!(found.rows.iter().all(|row| row.deferral == state));
+    }
 }

@@ -88,6 +88,24 @@ describe('the list', () => {
     expect((await screen.findByTestId<HTMLInputElement>('donor-search')).value).toBe('');
   });
 
+  it.each(['filter-blood', 'filter-deferral'])(
+    'asks for fewer with %s, and typing keeps it',
+    async (which) => {
+      render(App);
+      await screen.findAllByTestId('donor-row');
+      const value = which === 'filter-blood' ? 'AB-' : 'temporary';
+      await fireEvent.change(screen.getByTestId(which), { target: { value } });
+      const filter =
+        which === 'filter-blood' ? { blood: value, deferral: null } : { blood: null, deferral: value };
+      const last = () => asked.filter((one) => one.command === 'search_donors').at(-1)?.args;
+      await waitFor(() => expect(last()).toEqual({ query: '', filter, after: null }));
+      await fireEvent.input(screen.getByTestId('donor-search'), { target: { value: 'к' } });
+      await waitFor(() => expect(last()).toEqual({ query: 'к', filter, after: null }));
+      await fireEvent.change(screen.getByTestId(which), { target: { value: '' } });
+      await waitFor(() => expect(last()?.['filter']).toEqual({ blood: null, deferral: null }));
+    },
+  );
+
   it('opens the one answer with Enter, and none of several', async () => {
     render(App);
     await screen.findAllByTestId('donor-row');

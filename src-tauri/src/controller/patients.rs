@@ -8,7 +8,7 @@ use super::{
     failure::{named, told},
     session::OpenCache,
 };
-use crate::view::{self, AppError, DonorCard, DonorPage, DonorRow};
+use crate::view::{self, AppError, DonorCard, DonorFilter, DonorPage, DonorRow, GroupCode};
 
 /// Rows of one page.
 pub(super) const PAGE: u32 = 50;
@@ -16,12 +16,22 @@ pub(super) const PAGE: u32 = 50;
 impl Controller {
     pub(super) async fn search(
         &self,
-        query: &str,
+        text: String,
+        filter: DonorFilter,
         after: Option<String>,
     ) -> Result<DonorPage, AppError> {
         let cache = &self.open_cache()?.cache;
+        let search = client::Search {
+            text,
+            blood: filter.blood.map(group_of),
+            deferral: filter.deferral.map(|state| match state {
+                view::DeferralState::None => donor::DeferralState::None,
+                view::DeferralState::Temporary => donor::DeferralState::Temporary,
+                view::DeferralState::Permanent => donor::DeferralState::Permanent,
+            }),
+        };
         let page = cache
-            .search(cache.gate(), query, after.as_deref(), PAGE)
+            .search(cache.gate(), search, after.as_deref(), PAGE)
             .await
             .map_err(|error| told("search", error.code(), &error))?;
         Ok(DonorPage {
@@ -72,6 +82,25 @@ fn row(row: client::DonorRow) -> DonorRow {
         },
         training: summary.training,
         matched,
+    }
+}
+
+fn group_of(code: GroupCode) -> blood::BloodGroup {
+    use blood::{Abo, Antigen};
+    let (abo, rh) = match code {
+        GroupCode::OPositive => (Abo::O, Antigen::Positive),
+        GroupCode::ONegative => (Abo::O, Antigen::Negative),
+        GroupCode::APositive => (Abo::A, Antigen::Positive),
+        GroupCode::ANegative => (Abo::A, Antigen::Negative),
+        GroupCode::BPositive => (Abo::B, Antigen::Positive),
+        GroupCode::BNegative => (Abo::B, Antigen::Negative),
+        GroupCode::AbPositive => (Abo::AB, Antigen::Positive),
+        GroupCode::AbNegative => (Abo::AB, Antigen::Negative),
+    };
+    blood::BloodGroup {
+        abo,
+        rh,
+        kell: None,
     }
 }
 

@@ -34,6 +34,12 @@ export function dateTimeOf(at: string, tz: string): string {
   return `${dateOf(at, tz)} ${timeOf(at, tz)}`;
 }
 
+/** A moment as short as it is clear: today its time alone. */
+export function sinceOf(at: string, tz: string): string {
+  const isToday = dateOf(at, tz) === dateOf(new Date().toISOString(), tz);
+  return isToday ? timeOf(at, tz) : dateTimeOf(at, tz);
+}
+
 /** A calendar day `2026-11-22` as 22.11.2026. */
 export function dayOf(day: string): string {
   return day.split('-').reverse().join('.');

@@ -8,6 +8,7 @@ import type {
   AppError,
   CodeCheck,
   DonorCard,
+  DonorFilter,
   DonorPage,
   Evidence,
   FileTaken,
@@ -52,7 +53,8 @@ export const backend = {
   lock: () => invoke<void>('lock'),
   touch: () => invoke<void>('touch'),
   useProfile: (text: string) => invoke<void>('use_profile', { text }),
-  searchDonors: (query: string, after: string | null) => invoke<DonorPage>('search_donors', { query, after }),
+  searchDonors: (query: string, filter: DonorFilter, after: string | null) =>
+    invoke<DonorPage>('search_donors', { query, filter, after }),
   openDonor: (id: string) => look<DonorCard>('open_donor', { id }),
   inventory: (filter: InventoryFilter) => invoke<Inventory>('inventory', { filter }),
   searchRecipients: (query: string, after: string | null) =>

@@ -224,6 +224,14 @@ export type Taking = "print" | "copy";
 
 export type FileTaken = { "kind": "answer", receipts: number, stored: number, refused: number, grants: number, revoked: number, has_patients: boolean, } | { "kind": "forwarded", path: string, };
 
+export type DonorFilter = { blood: GroupCode | null, 
+/**
+ * In this state today.
+ */
+deferral: DeferralState | null, };
+
+export type GroupCode = "O+" | "O-" | "A+" | "A-" | "B+" | "B-" | "AB+" | "AB-";
+
 export type DonorPage = { total: number, rows: Array<DonorRow>, 
 /**
  * Give it back as `after` to get the next page.
