@@ -5,9 +5,16 @@ use infoblood_agreement::{
     vault::{NewPassphrase, PassphraseError, VaultError},
 };
 use secrecy::SecretString;
+use sqlx::Connection as _;
 
 use crate::{
-    SignInError, Workstation, audit::Access, error::StoreError, random, revocation::settle_pages,
+    SignInError, Workstation,
+    audit::Access,
+    database::DatabaseError,
+    error::StoreError,
+    random,
+    revocation::{RAISE_DUE, settle_pages},
+    settings,
     sign_in::Opened,
 };
 
@@ -68,29 +75,42 @@ impl Workstation {
                 .await
                 .map_err(StoreError::sign)?
                 .map_err(ChangePassphraseError::Vault)?;
-        {
-            let mut store = self.store().await;
-            // Not if the keys were destroyed meanwhile.
-            let changed =
-                sqlx::query("UPDATE identity SET wrapped = ? WHERE id = ? AND wrapped IS NOT NULL")
-                    .bind(&wrapped)
-                    .bind(identity.id)
-                    .execute(&mut *store)
-                    .await
-                    .map_err(StoreError::from)?;
-            if changed.rows_affected() == 0 {
-                return Err(SignInError::Unknown.into());
-            }
-            settle_pages(&mut store).await.map_err(StoreError::from)?;
+        self.replace_wrapped(identity.id, &wrapped)
+            .await
+            .map_err(StoreError::from)?
+            .then_some(())
+            .ok_or(SignInError::Unknown)?;
+        // It is changed: whatever fails from here on, nobody may believe that the old one still opens.
+        if let Err(error) = self.raise_if_due().await {
+            tracing::warn!(code = error.code(), "the generation is raised later");
         }
-        // An older copy of the store opens with the old passphrase: from now on it is recognised.
-        self.raise_generation().await.map_err(StoreError::from)?;
         let changed = Access::permit(Action::PassphraseChanged, person_id);
         if let Err(error) = self.record(changed).await {
-            // It is changed: nobody may believe that the old one still opens.
             tracing::error!(code = error.code(), "a changed passphrase was not recorded");
         }
         Ok(())
+    }
+
+    /// False if the keys were destroyed meanwhile. An older copy of the store opens with the old passphrase: it is recognised once the
+    /// generation is raised, which is due from the same moment.
+    async fn replace_wrapped(&self, identity: i64, wrapped: &[u8]) -> Result<bool, DatabaseError> {
+        let mut store = self.store().await;
+        let mut transaction = store.begin().await?;
+        let changed =
+            sqlx::query("UPDATE identity SET wrapped = ? WHERE id = ? AND wrapped IS NOT NULL")
+                .bind(wrapped)
+                .bind(identity)
+                .execute(&mut *transaction)
+                .await?;
+        if changed.rows_affected() == 0 {
+            return Ok(false);
+        }
+        settings::set(&mut transaction, RAISE_DUE, &[1]).await?;
+        transaction.commit().await?;
+        if let Err(error) = settle_pages(&mut store).await {
+            tracing::warn!(code = error.code(), "the pages are settled later");
+        }
+        Ok(true)
     }
 
     async fn login_of(&self, person_id: &str) -> Result<String, ChangePassphraseError> {

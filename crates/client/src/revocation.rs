@@ -29,8 +29,8 @@ pub(crate) const REVOKED: &str = "device_revoked";
 /// The S that the wipe is to replace is still in use.
 const OLD_SECRET: &str = "old_secret";
 
-/// The generation was not raised yet after something was destroyed.
-const RAISE_DUE: &str = "generation_due";
+/// The generation was not raised yet after something was destroyed or replaced.
+pub(crate) const RAISE_DUE: &str = "generation_due";
 
 /// What the server took back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -121,7 +121,7 @@ impl Workstation {
     }
 
     /// A copy of the data directory with what was destroyed in it is an older one from now on; also after a crash in between.
-    async fn raise_if_due(&self) -> Result<(), StoreError> {
+    pub(crate) async fn raise_if_due(&self) -> Result<(), StoreError> {
         if settings::get(&mut *self.store().await, RAISE_DUE)
             .await?
             .is_some()

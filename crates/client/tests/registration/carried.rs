@@ -51,7 +51,7 @@ async fn read(workstation: &Workstation, answer: &Path) -> Result<Taken, PackErr
 }
 
 /// What `infoblood-server courier` does.
-async fn serve(central: &Central, request: &Path, answer: &Path) {
+pub(crate) async fn serve(central: &Central, request: &Path, answer: &Path) {
     let context = &central.context;
     let mut intake = Intake::new(&context.keys.sealing).unwrap();
     for piece in std::fs::read(request).unwrap().chunks(10_000) {

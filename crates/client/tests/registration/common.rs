@@ -439,6 +439,14 @@ impl Machine {
         }
     }
 
+    /// A machine whose data directory is in this folder.
+    pub(crate) fn inside(folder: &Path) -> Self {
+        Self {
+            dir: Some(tempfile::tempdir_in(folder).unwrap()),
+            ..Self::default()
+        }
+    }
+
     /// Another machine with a copy of this one's files, and a keyring with this item.
     pub(crate) fn copy(&self, item: Option<Vec<u8>>) -> Self {
         let copy = Self::new();
@@ -487,6 +495,13 @@ impl Machine {
     }
 
     pub(crate) async fn start_anew(&self, profile: &SiteProfile) -> Workstation {
+        self.try_start_anew(profile).await.unwrap()
+    }
+
+    pub(crate) async fn try_start_anew(
+        &self,
+        profile: &SiteProfile,
+    ) -> Result<Workstation, infoblood_client::OpenError> {
         Workstation::start_anew(
             self.path(),
             profile,
@@ -495,7 +510,6 @@ impl Machine {
             Self::options(),
         )
         .await
-        .unwrap()
     }
 
     /// The stable code of a refused start.

@@ -8,6 +8,7 @@ mod carried;
 mod clock;
 mod common;
 mod crash;
+mod full;
 mod hostile;
 mod kill;
 mod lease;

@@ -25,7 +25,7 @@ const WAY: &str = "/v1/agreements";
 
 impl Central {
     /// Publishes the next version, which says something else than every one before, to count in so many seconds.
-    async fn publish(&self, change: Change, seconds: i64) -> Document {
+    pub(crate) async fn publish(&self, change: Change, seconds: i64) -> Document {
         let known = infoblood_server::service::publication::after(&self.context, 0)
             .await
             .unwrap();
@@ -57,7 +57,7 @@ impl Central {
     }
 }
 
-fn about(document: &Document) -> Evidence {
+pub(crate) fn about(document: &Document) -> Evidence {
     Evidence {
         document: *document.digest(),
         ..evidence()
