@@ -21,11 +21,13 @@ mod kill;
 mod ledger;
 mod machine;
 mod mount;
+mod played;
 mod power;
 mod report;
 mod store;
 mod window;
 mod world;
+mod writes;
 
 use ledger::Tally;
 
@@ -69,6 +71,8 @@ enum Fault {
     Control,
     /// Full disks of client and server
     Full,
+    /// A full disk at every write of client and server
+    Writes,
     /// Wrong clocks of client and server
     Clock,
     /// All of it with the real window
@@ -84,6 +88,7 @@ impl Fault {
             Self::Power => "power cut of client and server",
             Self::Control => "control, NORMAL: must lose",
             Self::Full => "full disk of client and server",
+            Self::Writes => "full disk at every write",
             Self::Clock => "wrong clock of client and server",
             Self::Window => "the real window: full, killed, late",
             Self::World => "simulated world",
@@ -99,7 +104,7 @@ impl Fault {
     fn missing(self) -> Option<&'static str> {
         match self {
             Self::Kill | Self::World => None,
-            Self::Power | Self::Control | Self::Full => mount::missing(),
+            Self::Power | Self::Control | Self::Full | Self::Writes => mount::missing(),
             Self::Clock => clock::missing(),
             Self::Window => window::missing(),
         }
@@ -110,7 +115,7 @@ impl Fault {
         match self {
             Self::Kill | Self::Power | Self::Full | Self::Clock => Duration::from_secs(8),
             Self::Control => Duration::from_secs(3),
-            Self::Window => Duration::from_secs(1),
+            Self::Window | Self::Writes => Duration::from_secs(1),
             Self::World => Duration::from_secs(6),
         }
     }
@@ -121,6 +126,7 @@ impl Fault {
             Self::Power => power::once(folder, seed).await,
             Self::Control => power::control(folder, seed).await,
             Self::Full => full::once(folder, seed).await,
+            Self::Writes => writes::once(folder).await,
             Self::Clock => clock::once(folder, seed).await,
             Self::Window => window::once(seed).await,
             Self::World => world::once(seed).await,

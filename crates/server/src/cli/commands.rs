@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::arguments::{Agreement, Command, Device, Person, Site};
 use super::{ENVIRONMENT, Failure, courier, publish};
 use crate::clock::{SystemClock, rfc3339};
-use crate::context::{Context, OpenError, Place};
+use crate::context::{Context, Place};
 use crate::service::administration::{self, IssuedCode};
 use crate::service::{init, load};
 use crate::storage::postgres::PostgresDatabase;
@@ -36,16 +36,20 @@ async fn run_on<D: Database>(place: &Place, command: Command) -> Result<Value, F
             "data_dir": place.data_dir.display().to_string(),
             "advice": "Move keys/authority to an offline place and keep a copy of the keys directory.",
         });
-        context.database.close().await.map_err(OpenError::from)?;
+        close(context.database).await;
         return Ok(made);
     }
     let context = Context::<D>::open_on(place, clock).await?;
     let result = on_data(&context, command).await;
-    // What was committed is durable already; a checkpoint that somebody else holds up is not this command's failure.
-    if let Err(error) = context.database.close().await {
+    close(context.database).await;
+    result
+}
+
+/// What was committed is durable already; a checkpoint that somebody else holds up, or a full disk, is not this command's failure.
+async fn close<D: Database>(database: D) {
+    if let Err(error) = database.close().await {
         tracing::warn!(%error, "the database was not closed in order");
     }
-    result
 }
 
 async fn on_data<D: Database>(context: &Context<D>, command: Command) -> Result<Value, Failure> {
