@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use infoblood_agreement::document::Change;
+use infoblood_agreement::{audit::Purpose, document::Change};
 use infoblood_client::{
     Decision, EnrolRequest, Workstation,
     courier::Progress,
@@ -156,6 +156,11 @@ async fn every_write_meets_a_full_disk() {
     let page = open.search(open.gate(), "", None, 5).await.unwrap();
     assert_eq!(page.total, 60);
     let donor = &page.rows[0].summary.id;
+    room.until_done("the purpose of access", async || {
+        let chosen = open.choose_purpose(Purpose::Donation).await;
+        chosen.map(Some).map_err(|error| error.code())
+    })
+    .await;
     room.until_done("looking at a card", async || {
         let waiting = workstation.waiting().await.map_err(|error| error.code())?;
         let seen = open.card(open.gate(), donor).await;
