@@ -22,6 +22,8 @@ const COMMANDS: &[&str] = &[
     "use_profile",
     "search_donors",
     "open_donor",
+    "open_donation",
+    "lookback",
     "inventory",
     "search_recipients",
     "open_recipient",

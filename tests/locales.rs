@@ -67,6 +67,7 @@ const CODES: &[&str] = &[
     "purpose-required",
     "read-only-time",
     "patient-locked",
+    "donation-unknown",
     "recipient-unknown",
     "internal",
 ];

@@ -30,6 +30,8 @@ pub(crate) fn handler() -> impl Fn(Invoke) -> bool + Send + Sync + 'static {
         use_profile,
         search_donors,
         open_donor,
+        open_donation,
+        lookback,
         inventory,
         search_recipients,
         open_recipient,
@@ -203,6 +205,20 @@ async fn search_donors(
 async fn open_donor(controller: State<'_, Handle>, id: String) -> Answer<view::DonorCard> {
     controller
         .ask(|reply| Request::OpenDonor { id, reply })
+        .await
+}
+
+#[tauri::command]
+async fn open_donation(controller: State<'_, Handle>, din: String) -> Answer<view::DonationCard> {
+    controller
+        .ask(|reply| Request::OpenDonation { din, reply })
+        .await
+}
+
+#[tauri::command]
+async fn lookback(controller: State<'_, Handle>, din: String) -> Answer<view::Lookback> {
+    controller
+        .ask(|reply| Request::Lookback { din, reply })
         .await
 }
 

@@ -21,15 +21,17 @@ use tokio::{
 use crate::{
     profile::Places,
     view::{
-        self, AgreementView, AppError, CodeCheck, Connection, DonorCard, DonorFilter, DonorPage,
-        Evidence, FileTaken, FramesTaken, Inventory, InventoryFilter, Lang, PassphraseCheck,
-        Purpose, QrCode, RecipientCard, RecipientPage, SavedPack, SavedProof, Scan, Taking,
+        self, AgreementView, AppError, CodeCheck, Connection, DonationCard, DonorCard, DonorFilter,
+        DonorPage, Evidence, FileTaken, FramesTaken, Inventory, InventoryFilter, Lang, Lookback,
+        PassphraseCheck, Purpose, QrCode, RecipientCard, RecipientPage, SavedPack, SavedProof,
+        Scan, Taking,
     },
 };
 
 mod access;
 mod agreement;
 mod courier;
+mod donations;
 mod enrol;
 mod failure;
 mod language;
@@ -143,6 +145,14 @@ pub enum Request {
     OpenDonor {
         id: String,
         reply: Reply<DonorCard>,
+    },
+    OpenDonation {
+        din: String,
+        reply: Reply<DonationCard>,
+    },
+    Lookback {
+        din: String,
+        reply: Reply<Lookback>,
     },
     Inventory {
         filter: InventoryFilter,
@@ -473,6 +483,10 @@ impl Controller {
                 reply,
             } => drop(reply.send(self.search(query, filter, after).await)),
             Request::OpenDonor { id, reply } => drop(reply.send(self.open_donor(&id).await)),
+            Request::OpenDonation { din, reply } => {
+                drop(reply.send(self.open_donation(&din).await));
+            }
+            Request::Lookback { din, reply } => drop(reply.send(self.lookback(&din).await)),
             Request::Inventory { filter, reply } => drop(reply.send(self.inventory(filter).await)),
             Request::SearchRecipients {
                 query,

@@ -457,6 +457,16 @@ seam! {
         pub blood_conflict: Vec<BloodGroup>,
         /// Latest first.
         pub donations: Vec<Donation>,
+        /// One for each kind of donation.
+        pub next_dates: Vec<NextDate>,
+        /// Latest first.
+        pub screening: Vec<ScreeningRow>,
+        pub phenotype: Vec<Antigen>,
+        /// The latest of each.
+        pub vitals: Vec<Vital>,
+        pub phone: Option<String>,
+        /// Records that say something this version does not know; their values are not shown.
+        pub not_understood: u32,
         /// When this look was recorded.
         pub logged_at: String,
         /// When these data were last brought up to date.

@@ -28,6 +28,7 @@ use infoblood_server::{
 };
 use tokio::sync::watch;
 
+mod donations;
 mod stock;
 mod weeks;
 

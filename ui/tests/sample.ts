@@ -160,6 +160,12 @@ export const card: DonorCard = {
       status: 'completed',
     },
   ],
+  next_dates: [],
+  screening: [],
+  phenotype: [],
+  vitals: [],
+  phone: null,
+  not_understood: 0,
   logged_at: '2026-11-22T04:47:00Z',
   as_of: '2026-11-22T04:41:00Z',
 };
@@ -328,6 +334,7 @@ export const lookback: Lookback = {
   date: '2026-11-01',
   reason: results,
   components: donation.components,
+  others: [],
   donations: [{ din: 'A123425000011', date: '2025-08-01' }],
   recipients: [
     {

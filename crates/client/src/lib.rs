@@ -53,8 +53,8 @@ pub use sign_in::SignInError;
 #[cfg(feature = "measure")]
 pub use unlocked::measure;
 pub use unlocked::{
-    DonorCard, DonorPage, DonorRow, Holder, RecipientCard, RecipientPage, RecipientRow, Refreshed,
-    Search, Stock, Taking, UnlockedWorkstation,
+    DonationCard, DonorCard, DonorPage, DonorRow, Holder, Lookback, RecipientCard, RecipientPage,
+    RecipientRow, Refreshed, Search, Stock, Taking, UnlockedWorkstation,
 };
 pub use watch::Jump;
 pub use workstation::{OpenError, Options, Workstation};

@@ -91,6 +91,9 @@ pub enum UnlockError {
     /// No such recipient in the cache.
     #[error("no such recipient")]
     UnknownRecipient,
+    /// No such donation in the cache.
+    #[error("no such donation")]
+    UnknownDonation,
     /// The feed's cursor is gone at the server, and the refill failed too.
     #[error("a record in the cache cannot be read")]
     Clinical,
@@ -116,6 +119,7 @@ impl UnlockError {
             Self::ReadOnly => "read-only-time",
             Self::Unknown => "patient-locked",
             Self::UnknownRecipient => "recipient-unknown",
+            Self::UnknownDonation => "donation-unknown",
             Self::Clinical => "internal",
             Self::Store(error) => error.code(),
         }

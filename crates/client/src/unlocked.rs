@@ -30,6 +30,7 @@ use crate::{
 mod apply;
 mod batch;
 mod cache;
+mod donations;
 mod donors;
 mod feed;
 #[cfg(feature = "measure")]
@@ -46,6 +47,7 @@ mod tests;
 mod writer;
 
 pub(crate) use batch::Batch;
+pub use donations::{DonationCard, Lookback};
 pub use feed::Refreshed;
 pub use purpose::Taking;
 pub use recipients::{Holder, RecipientCard, RecipientPage, RecipientRow};
@@ -58,6 +60,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/patients/0001_first.sql"),
     include_str!("../migrations/patients/0002_search.sql"),
     include_str!("../migrations/patients/0003_stock.sql"),
+    include_str!("../migrations/patients/0004_trace.sql"),
 ];
 
 /// The open patient cache of one signed-in person.

@@ -234,6 +234,27 @@ impl Facts {
     }
 }
 
+impl Facts {
+    /// Ids of everybody who is named, each once.
+    pub fn people(&self) -> Vec<&str> {
+        let donors = self.donor.iter().chain(&self.further_donors);
+        let gone = self
+            .components
+            .iter()
+            .filter_map(|part| part.gone_to.as_ref());
+        once(donors.chain(gone.map(|gone| &gone.recipient)))
+    }
+}
+
+/// Ids, each once.
+pub(crate) fn once<'a>(people: impl Iterator<Item = &'a Named>) -> Vec<&'a str> {
+    let mut seen = HashSet::new();
+    people
+        .map(|person| person.id.as_str())
+        .filter(|id| seen.insert(*id))
+        .collect()
+}
+
 /// The donations that bear a number: what is understood first, then completed ones, then by time.
 pub(crate) fn procedures(din: Din, resources: &[Resource]) -> Vec<&Procedure> {
     let mut found: Vec<&Procedure> = resources

@@ -27,8 +27,8 @@ pub struct NextDate {
     pub blocked_by: Option<Blocked>,
     /// The order that the deferral's or the interval's rule comes from.
     pub rule: Option<String>,
-    /// Least days between the donations, if that is what counts.
-    pub days: Option<u16>,
+    /// Days from today to the date.
+    pub days_left: Option<i32>,
     /// Whether that rule is confirmed.
     pub verified: bool,
 }
@@ -47,6 +47,10 @@ pub fn next_dates(id: &str, resources: &[Resource], today: Date, rules: &Rules) 
                 next.date = Some(today);
                 next.blocked_by = None;
             }
+            next.days_left = next.date.and_then(|date| {
+                let span = today.until(date).ok()?;
+                Some(span.get_days())
+            });
             next
         })
         .collect()
@@ -85,7 +89,7 @@ fn after_deferrals(kind: DonationKind, deferrals: &[Deferral]) -> Option<NextDat
         date: until.and_then(|day| day.checked_add(1.day()).ok()),
         blocked_by: Some(Blocked::Deferral),
         rule: last.rule.clone(),
-        days: None,
+        days_left: None,
         verified: last.verified,
     })
 }
@@ -103,7 +107,7 @@ fn after_donations(
         date: None,
         blocked_by: None,
         rule: None,
-        days: None,
+        days_left: None,
         verified: false,
     };
     let Some(donations) = donations else {
@@ -131,7 +135,7 @@ fn after_donations(
                 date: Some(free),
                 blocked_by: Some(Blocked::Interval),
                 rule: Some(rule.source.clone()),
-                days: Some(rule.days),
+                days_left: None,
                 verified: rules.verified,
             };
         }

@@ -108,13 +108,7 @@ impl Facts {
     pub fn people(&self) -> Vec<&str> {
         let donors = self.donor.iter().chain(&self.further_donors);
         let recipients = self.reached.iter().map(|reached| &reached.recipient);
-        let mut ids: Vec<&str> = Vec::new();
-        for person in donors.chain(recipients) {
-            if !ids.contains(&person.id.as_str()) {
-                ids.push(&person.id);
-            }
-        }
-        ids
+        donation::once(donors.chain(recipients))
     }
 }
 

@@ -1,7 +1,7 @@
 //! Patient data for the window. Nothing here decides who may see what: every call to the cache takes the gate's proof.
 
 use infoblood_client as client;
-use infoblood_clinical::{blood, donor, iin};
+use infoblood_clinical::{blood, donor, eligibility, iin, laboratory};
 
 use super::{
     Controller, Phase,
@@ -122,6 +122,12 @@ fn donor_card(card: client::DonorCard) -> DonorCard {
         blood: facts.blood.map(blood_group),
         blood_conflict: facts.blood_conflict.into_iter().map(blood_group).collect(),
         donations: facts.donations.into_iter().map(donation).collect(),
+        next_dates: facts.next_dates.into_iter().map(next_date).collect(),
+        screening: facts.screening.into_iter().map(screening).collect(),
+        phenotype: facts.phenotype.into_iter().map(antigen).collect(),
+        vitals: facts.vitals.into_iter().map(vital).collect(),
+        phone: facts.phone,
+        not_understood: number(facts.not_understood),
         logged_at: card.logged_at.to_string(),
         as_of: card.as_of.unwrap_or(card.logged_at).to_string(),
     }
@@ -134,7 +140,7 @@ pub(super) fn sex(sex: iin::Sex) -> view::Sex {
     }
 }
 
-fn deferral(deferral: donor::Deferral) -> view::Deferral {
+pub(super) fn deferral(deferral: donor::Deferral) -> view::Deferral {
     view::Deferral {
         kind: match deferral.kind {
             donor::DeferralKind::Temporary => view::DeferralKind::Temporary,
@@ -151,21 +157,91 @@ fn deferral(deferral: donor::Deferral) -> view::Deferral {
     }
 }
 
+fn next_date(next: eligibility::NextDate) -> view::NextDate {
+    view::NextDate {
+        kind: donation_kind(next.kind),
+        date: next.date.map(|date| date.to_string()),
+        days: next.days_left,
+        blocked_by: next.blocked_by.map(|blocked| match blocked {
+            eligibility::Blocked::Deferral => view::NextDateBlock::Deferral,
+            eligibility::Blocked::Interval => view::NextDateBlock::Interval,
+        }),
+        rule: next.rule,
+        verified: next.verified,
+    }
+}
+
+pub(super) fn screening(row: laboratory::Screening) -> view::ScreeningRow {
+    view::ScreeningRow {
+        date: row.date,
+        din: row.din.map(|din| din.to_string()),
+        results: row.results.into_iter().map(result).collect(),
+    }
+}
+
+fn result((test, finding): (laboratory::Test, laboratory::Finding)) -> view::ScreeningResult {
+    let (value, number) = match finding {
+        laboratory::Finding::Positive => (view::ScreeningValue::Positive, None),
+        laboratory::Finding::Indeterminate => (view::ScreeningValue::Indeterminate, None),
+        laboratory::Finding::Negative => (view::ScreeningValue::Negative, None),
+        laboratory::Finding::Number(number) => (view::ScreeningValue::Number, Some(number)),
+    };
+    view::ScreeningResult {
+        code: test.code().to_owned(),
+        value,
+        number,
+    }
+}
+
+fn antigen(antigen: laboratory::Phenotype) -> view::Antigen {
+    view::Antigen {
+        antigen: antigen.antigen,
+        present: antigen.present,
+        conflict: antigen.conflict,
+    }
+}
+
+fn vital(vital: laboratory::Vital) -> view::Vital {
+    view::Vital {
+        code: match vital.measure {
+            laboratory::Measure::Haemoglobin => view::VitalCode::Hb,
+            laboratory::Measure::Pressure => view::VitalCode::Bp,
+            laboratory::Measure::Pulse => view::VitalCode::Pulse,
+            laboratory::Measure::Weight => view::VitalCode::Weight,
+        },
+        value: vital.value,
+        unit: vital.unit,
+        date: vital.date,
+    }
+}
+
+pub(super) fn donation_kind(kind: donor::DonationKind) -> view::DonationKind {
+    match kind {
+        donor::DonationKind::WholeBlood => view::DonationKind::WholeBlood,
+        donor::DonationKind::Plasma => view::DonationKind::Plasma,
+        donor::DonationKind::Platelets => view::DonationKind::Platelets,
+    }
+}
+
+pub(super) fn donation_status(status: donor::DonationStatus) -> view::DonationStatus {
+    match status {
+        donor::DonationStatus::Completed => view::DonationStatus::Completed,
+        donor::DonationStatus::NotDone => view::DonationStatus::NotDone,
+    }
+}
+
+pub(super) fn number(count: u64) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
+}
+
 fn donation(donation: donor::Donation) -> view::Donation {
     view::Donation {
         date: donation.date,
         din: donation.din,
         din_check: donation.din_check,
-        kind: match donation.kind {
-            donor::DonationKind::WholeBlood => view::DonationKind::WholeBlood,
-            donor::DonationKind::Plasma => view::DonationKind::Plasma,
-            donor::DonationKind::Platelets => view::DonationKind::Platelets,
-        },
+        kind: donation_kind(donation.kind),
         volume_ml: donation.volume_ml,
-        status: match donation.status {
-            donor::DonationStatus::Completed => view::DonationStatus::Completed,
-            donor::DonationStatus::NotDone => view::DonationStatus::NotDone,
-        },
+        status: donation_status(donation.status),
     }
 }
 

@@ -14,7 +14,7 @@ use jiff::Zoned;
 use super::{
     Controller,
     failure::told,
-    patients::{PAGE, blood_group, sex},
+    patients::{PAGE, blood_group, number, sex},
 };
 use crate::view::{
     Antibody, AppError, ComponentRow, ExpiryBucket, HospitalRequest, Inventory, InventoryCell,
@@ -310,10 +310,6 @@ fn reaction(reaction: recipient::Reaction) -> Reaction {
 
 fn text(din: Din) -> String {
     din.to_string()
-}
-
-fn number(count: u64) -> u32 {
-    u32::try_from(count).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]

@@ -72,7 +72,7 @@ seam! {
     pub struct DonationCard {
         pub din: String,
         pub din_check: String,
-        /// Ids of further records with the same number: somebody must look into it.
+        /// Ids of further records that claim the number, other donations or components of another donor: somebody must look into it.
         pub others: Vec<String>,
         pub donor_id: Option<String>,
         pub donor_name: Option<String>,
@@ -102,9 +102,11 @@ seam! {
         pub donor_id: Option<String>,
         pub donor_name: Option<String>,
         pub date: Option<String>,
-        /// The positive or indeterminate screening that gives cause, of this or a later donation.
+        /// The first positive screening of the donor, else the first indeterminate one.
         pub reason: Option<ScreeningRow>,
         pub components: Vec<ComponentRow>,
+        /// Ids of further records that claim the number: somebody must look into it.
+        pub others: Vec<String>,
         /// Other donations of the same donor, latest first.
         pub donations: Vec<LookbackDonation>,
         pub recipients: Vec<LookbackRecipient>,

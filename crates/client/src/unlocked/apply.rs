@@ -9,7 +9,7 @@ use infoblood_clinical::{
 };
 use sqlx::{AssertSqlSafe, SqliteConnection};
 
-use super::{batch::Batch, donors, recipients, stock};
+use super::{batch::Batch, donations, donors, recipients, stock};
 use crate::database::DatabaseError;
 
 /// Rows of one statement.
@@ -25,6 +25,7 @@ pub(super) async fn apply(
     put(cache, &batch.puts).await?;
     touched.extend(moved(cache).await?);
     stock::write(cache, &batch).await?;
+    donations::write(cache, &batch.puts).await?;
     let mut recipients = recipients::Changes::of(&batch);
     let mut arrived: HashMap<String, Vec<Resource>> = HashMap::new();
     for record in batch.puts {

@@ -48,7 +48,7 @@ pub(super) async fn clear(cache: &mut SqliteConnection) -> Result<(), DatabaseEr
     let mut transaction = cache.begin().await?;
     sqlx::raw_sql(
         "DELETE FROM feed; DELETE FROM donor; DELETE FROM resource; DELETE FROM number; DELETE FROM word; DELETE FROM moved;
-         DELETE FROM stock_unit; DELETE FROM stock_count; DELETE FROM recipient;",
+         DELETE FROM stock_unit; DELETE FROM stock_count; DELETE FROM recipient; DELETE FROM trace;",
     )
     .execute(&mut *transaction)
     .await?;

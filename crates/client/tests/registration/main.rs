@@ -9,6 +9,7 @@ mod clock;
 mod common;
 mod crash;
 mod full;
+mod donations;
 mod hostile;
 mod kill;
 mod lease;

@@ -47,8 +47,8 @@ fn intervals_with_their_rule() {
     let found = next(&[last]);
     assert_eq!(found[0].date, Some(date(2026, 12, 31)));
     assert_eq!(
-        (found[0].days, found[0].blocked_by, found[0].verified),
-        (Some(60), Some(Blocked::Interval), false)
+        (found[0].days_left, found[0].blocked_by, found[0].verified),
+        (Some(39), Some(Blocked::Interval), false)
     );
     assert_eq!(found[0].rule.as_deref(), Some("ҚР ДСМ-102/2020"));
     let plasma = donation("p", "plasma", "2026-11-09", "completed");
@@ -89,8 +89,8 @@ fn deferrals_come_first() {
     let found = next(std::slice::from_ref(&until));
     assert_eq!(found[0].date, Some(date(2026, 12, 25)));
     assert_eq!(
-        (found[0].blocked_by, found[0].days),
-        (Some(Blocked::Deferral), None)
+        (found[0].blocked_by, found[0].days_left),
+        (Some(Blocked::Deferral), Some(33))
     );
     assert_eq!(found[0].rule.as_deref(), Some("ҚР ДСМ-102/2020"));
     let donated = donation("p", "whole-blood", "2026-11-01", "completed");

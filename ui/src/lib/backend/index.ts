@@ -7,6 +7,7 @@ import type {
   AgreementView,
   AppError,
   CodeCheck,
+  DonationCard,
   DonorCard,
   DonorFilter,
   DonorPage,
@@ -16,6 +17,7 @@ import type {
   Inventory,
   InventoryFilter,
   Lang,
+  Lookback,
   PassphraseCheck,
   Purpose,
   QrCode,
@@ -56,6 +58,8 @@ export const backend = {
   searchDonors: (query: string, filter: DonorFilter, after: string | null) =>
     invoke<DonorPage>('search_donors', { query, filter, after }),
   openDonor: (id: string) => look<DonorCard>('open_donor', { id }),
+  openDonation: (din: string) => look<DonationCard>('open_donation', { din }),
+  lookback: (din: string) => look<Lookback>('lookback', { din }),
   inventory: (filter: InventoryFilter) => invoke<Inventory>('inventory', { filter }),
   searchRecipients: (query: string, after: string | null) =>
     invoke<RecipientPage>('search_recipients', { query, after }),
