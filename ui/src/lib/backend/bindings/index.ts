@@ -286,6 +286,22 @@ blood_conflict: Array<BloodGroup>,
  */
 donations: Array<Donation>, 
 /**
+ * One for each kind of donation.
+ */
+next_dates: Array<NextDate>, 
+/**
+ * Latest first.
+ */
+screening: Array<ScreeningRow>, phenotype: Array<Antigen>, 
+/**
+ * The latest of each.
+ */
+vitals: Array<Vital>, phone: string | null, 
+/**
+ * Records that say something this version does not know; their values are not shown.
+ */
+not_understood: number, 
+/**
  * When this look was recorded.
  */
 logged_at: string, 
@@ -560,7 +576,7 @@ export type VitalCode = "hb" | "bp" | "pulse" | "weight";
 
 export type DonationCard = { din: string, din_check: string, 
 /**
- * Ids of further records with the same number: somebody must look into it.
+ * Ids of further records that claim the number, other donations or components of another donor: somebody must look into it.
  */
 others: Array<string>, donor_id: string | null, donor_name: string | null, date: string | null, kind: DonationKind | null, status: DonationStatus | null, volume_ml: number | null, 
 /**
@@ -586,9 +602,13 @@ not_understood: number, logged_at: string, as_of: string, };
 
 export type Lookback = { din: string, din_check: string, donor_id: string | null, donor_name: string | null, date: string | null, 
 /**
- * The positive or indeterminate screening that gives cause, of this or a later donation.
+ * The first positive screening of the donor, else the first indeterminate one.
  */
 reason: ScreeningRow | null, components: Array<ComponentRow>, 
+/**
+ * Ids of further records that claim the number: somebody must look into it.
+ */
+others: Array<string>, 
 /**
  * Other donations of the same donor, latest first.
  */
