@@ -25,6 +25,8 @@ beforeEach(() => {
   answer('check_passphrase', () => ({ score: 1, errors: ['passphrase-weak'] }));
   answer('search_donors', () => ({ total: 1, rows: [sample.row], next: null }));
   answer('open_donor', () => sample.card);
+  answer('open_donation', () => sample.donation);
+  answer('lookback', () => sample.lookback);
   answer('inventory', () => inventory);
   answer('search_recipients', () => ({ total: 1, rows: [recipientRow], next: null }));
   answer('open_recipient', () => recipientCard);
@@ -108,6 +110,25 @@ const cases: Case[] = [
     act: async () => {
       await click('nav-inventory');
       await screen.findByTestId('expiry-chart');
+    },
+  },
+  {
+    name: 'donation',
+    screen: sample.unlocked,
+    act: async () => {
+      await click('donor-row');
+      await click('din');
+      await screen.findByTestId('donation-card');
+    },
+  },
+  {
+    name: 'lookback',
+    screen: sample.unlocked,
+    act: async () => {
+      await click('donor-row');
+      await click('din');
+      await click('open-lookback');
+      await screen.findByTestId('lookback');
     },
   },
   {

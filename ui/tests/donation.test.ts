@@ -1,6 +1,7 @@
 import { render, screen, within } from '@testing-library/svelte';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 
+import { answer, asked, reset } from './backend';
 import type { Lang } from '../src/lib/backend';
 import { useLanguage } from '../src/lib/i18n.svelte';
 import Donation from '../src/screens/donations/Donation.svelte';
@@ -45,7 +46,8 @@ describe.each(languages)('donation in %s', (language) => {
     expect(onrecipient).toHaveBeenCalledWith('r-1');
   });
 
-  it('looks back to everybody, on the screen and on paper', () => {
+  it('looks back to everybody, on the screen and on paper', async () => {
+    reset();
     const call = { onrecipient: vi.fn(), ondonation: vi.fn(), onback: vi.fn() };
     render(Lookback, { facts: lookback, zone, printedBy: 'Нұрланова Айгүл', ...call });
     const people = screen.getAllByTestId('lookback-recipient').map((row) => row.textContent);
@@ -58,9 +60,19 @@ describe.each(languages)('donation in %s', (language) => {
     const printed = vi.fn();
     vi.stubGlobal('print', printed);
     screen.getByTestId('print').click();
-    return vi.waitFor(() => {
+    await vi.waitFor(() => {
       expect(printed).toHaveBeenCalledOnce();
     });
+    expect(asked).toEqual([
+      { command: 'take_away', args: { taking: 'print', patients: ['d-1', 'r-1', 'r-2'] } },
+    ]);
+    // Where it may not be recorded nothing is printed.
+    answer('take_away', () => {
+      throw { code: 'print-closed', retry_after_seconds: null } as unknown as Error;
+    });
+    screen.getByTestId('print').click();
+    await screen.findByTestId('error');
+    expect(printed).toHaveBeenCalledOnce();
   });
 
   it('never promises a next donation', () => {

@@ -243,7 +243,7 @@ export const renewing: Screen = {
   person: { person_id: 'aa', name: 'A. Test' },
 };
 
-const component: ComponentRow = {
+export const component: ComponentRow = {
   id: 'b-1',
   component_id: 'A123426000010-whole-blood-00',
   din: 'A123426000010',

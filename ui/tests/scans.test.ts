@@ -64,6 +64,21 @@ describe('a scan', () => {
     expect(read()).toEqual(['850715400129', '900101300017']);
   });
 
+  it('of a donation opens it above the section, which stays as it was', async () => {
+    const field = await open();
+    await fireEvent.input(field, { target: { value: 'кас' } });
+    answer('read_scan', () => ({ kind: 'donation', din: sample.donation.din }));
+    answer('open_donation', () => sample.donation);
+    await scan(DIN);
+    const card = await screen.findByTestId('donation-card');
+    expect(asked.filter((one) => one.command === 'open_donation').map((one) => one.args['din'])).toEqual([
+      sample.donation.din,
+    ]);
+    await waitFor(() => expect(document.activeElement).toBe(card.querySelector('h1')));
+    await fireEvent.keyDown(window, { code: 'Escape' });
+    expect((await screen.findByTestId<HTMLInputElement>('donor-search')).value).toBe('кас');
+  });
+
   it('is read off the physical keys, and its field gets back what stood there', async () => {
     const field = await open();
     answer('read_scan', () => ({ kind: 'donor', id: 'd-1' }));

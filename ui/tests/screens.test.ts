@@ -223,6 +223,12 @@ describe('donors', () => {
     blood: { abo: 'A', rh: '-', kell: '-' },
     blood_conflict: [],
     donations: [],
+    next_dates: [],
+    screening: [],
+    phenotype: [],
+    vitals: [],
+    phone: null,
+    not_understood: 0,
     logged_at: '2026-11-22T04:47:00Z',
     as_of: '2026-11-22T04:41:00Z',
   };
