@@ -18,6 +18,7 @@ mod common;
 mod courier;
 mod sync;
 mod terms;
+mod views;
 
 static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
 
@@ -56,12 +57,15 @@ async fn first_launch_leads_to_an_unlocked_donor_card() -> Result {
     // Each search leaves an audit event: one look must not search again and again.
     let waiting = evidence::files(&world.data_dir.join("outbox"))?.len();
     assert!(waiting < 50, "{waiting} sealed items after one tour");
-    let anew = terms::accepted_anew(&world, &window, &out).await;
+    let mut gone_on = views::looked_at(&window, &out).await;
+    if gone_on.is_ok() {
+        gone_on = terms::accepted_anew(&world, &window, &out).await;
+    }
     world.keep_logs(&out.join("logs"))?;
-    if anew.is_err() {
+    if gone_on.is_err() {
         window.snapshot(&out.join("failed.png")).await?;
     }
-    anew?;
+    gone_on?;
     window.close()?;
     the_next_launch_needs_a_passphrase_only(world).await
 }
