@@ -19,7 +19,7 @@ return (async () => {
     }
   }
   return null;
-})();
+})().catch((error) => error.code ?? `${error}`);
 ";
 
 /// Keys as fast as a scanner types them, wherever the focus is; its end too.
@@ -41,8 +41,11 @@ async fn scan(window: &Window, text: &str) -> Result {
     window.script(SCAN, vec![text.into()]).await.map(|_| ())
 }
 
-/// The person works with the purpose of a donation, at the list of donors.
+/// The person has just signed in.
 pub(crate) async fn looked_at(window: &Window, out: &Path) -> Result {
+    window.click("purpose").await?;
+    window.click("purpose-donation").await?;
+    window.wait_gone("purpose-dialog").await?;
     let found = window.script(TRACED, Vec::new()).await?;
     let words = |at: usize| found.get(at).and_then(Value::as_str);
     let (Some(din), Some(check)) = (words(1), words(2)) else {
@@ -81,7 +84,9 @@ pub(crate) async fn looked_at(window: &Window, out: &Path) -> Result {
     window.click("nav-donors").await?;
     window.wait("donor-row").await?;
     window.fill("donor-search", din).await?;
-    window.wait_words("donor-row", words(0).unwrap_or_default()).await?;
+    window
+        .wait_words("donor-row", words(0).unwrap_or_default())
+        .await?;
     window.click("donor-row").await?;
     window.wait("donor-card").await?;
     window.wait("next-dates").await?;
