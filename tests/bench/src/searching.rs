@@ -118,6 +118,9 @@ fn sample(line: &str) -> Option<Sample> {
     let Resource::Patient(patient) = Record::parse_line(json.as_bytes()).ok()?.resource else {
         return None;
     };
+    if patient.is_recipient() {
+        return None;
+    }
     let name = patient.official_name()?;
     Some(Sample {
         iin: patient
