@@ -28,6 +28,8 @@ use crate::{
     measured::{Line, Result, Times, Watch, memory_now, peak_memory},
 };
 
+/// Searches after the filling.
+const ASKED: usize = 500;
 const PASSPHRASE: &str = "гроза над степью 47 рек";
 
 #[derive(Default)]
@@ -78,6 +80,16 @@ pub(crate) async fn fill(records: u64) -> Result<Vec<Line>> {
         "feed: {} lines applied, {} donors, {seconds:.1} s, {processor:.1} s of processor, {busiest:.1} s of the busiest thread",
         refreshed.applied, page.total
     );
+    let mut asked = Times::default();
+    for text in ["қас", "әсел", "850", "к", "нұр ас"]
+        .iter()
+        .cycle()
+        .take(ASKED)
+    {
+        let started = Instant::now();
+        cache.search(cache.gate(), *text, None, 20).await?;
+        asked.push(started.elapsed());
+    }
     let rate = refreshed.applied as f64 / seconds;
     cache.lock().await?;
     Ok(vec![
@@ -107,6 +119,15 @@ pub(crate) async fn fill(records: u64) -> Result<Vec<Line>> {
                 waits.permille(990)
             ),
             "",
+        ),
+        Line::new(
+            "a search afterwards, its access recorded: p50, p99",
+            format!(
+                "{:.1} ms, {:.1} ms",
+                asked.permille(500),
+                asked.permille(990)
+            ),
+            "with the window at most 50 ms",
         ),
         Line::new(
             "memory before and most",
