@@ -68,7 +68,7 @@ describe.each(languages)('donation in %s', (language) => {
     ]);
     // Where it may not be recorded nothing is printed.
     answer('take_away', () => {
-      throw { code: 'print-closed', retry_after_seconds: null } as unknown as Error;
+      throw { code: 'read-only-time', retry_after_seconds: null } as unknown as Error;
     });
     screen.getByTestId('print').click();
     await screen.findByTestId('error');
