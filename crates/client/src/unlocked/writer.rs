@@ -15,7 +15,7 @@ use crate::{
     transport::Stream,
 };
 
-/// Lines of one transaction: their pages fit into the page cache, and a search that meets its end waits for a tenth of a second.
+/// Lines of one transaction: their pages fit into the page cache, and a search that meets its end waits for some tenths of a second.
 const LINES: u64 = 10_000;
 /// The longest that lines wait for their commit while others follow.
 pub(super) const WITHIN: Duration = Duration::from_secs(1);
