@@ -154,6 +154,7 @@ pub fn references(resources: &[Resource]) -> BTreeSet<(&'static str, String)> {
             Resource::Procedure(procedure) if procedure.is_transfusion() => {
                 add("Patient", Some(&procedure.subject));
             }
+            Resource::AdverseEvent(event) => add("Patient", Some(&event.subject)),
             Resource::ServiceRequest(request) => add("Organization", request.requester.as_ref()),
             Resource::Location(place) => {
                 add("Organization", place.managing_organization.as_ref());

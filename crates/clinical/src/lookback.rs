@@ -10,7 +10,7 @@ use crate::{
     laboratory::{Screening, screenings},
 };
 
-/// Somebody who received a component, or for whom it was handed over.
+/// Somebody who received a component, for whom it was handed over, or whose reaction it may have caused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reached {
     pub recipient: Named,
@@ -22,7 +22,7 @@ pub struct Reached {
     pub number: Option<String>,
     /// `None` if it is not understood.
     pub product: Option<Product>,
-    /// Somebody received it; else it was only handed over.
+    /// Somebody received it; else nothing says so but an issue or a reaction.
     pub transfused: bool,
     /// When, as written.
     pub at: Option<String>,

@@ -22,7 +22,7 @@ pub(crate) struct Ways<'a> {
     reactions: BTreeMap<&'a str, Vec<&'a AdverseEvent>>,
 }
 
-/// Somebody who received a component, or for whom it was handed over.
+/// Somebody who received a component, for whom it was handed over, or whose reaction it may have caused.
 pub(crate) struct Way {
     pub(crate) recipient: String,
     pub(crate) transfused: bool,
@@ -120,7 +120,7 @@ impl<'a> Ways<'a> {
 
     /// Where a component went: the latest transfusion, else the latest issue.
     pub(crate) fn gone(&self, component: &str) -> Option<Gone> {
-        let way = self.all(component).into_iter().next()?;
+        let way = self.left(component).into_iter().next()?;
         Some(Gone {
             kind: if way.transfused {
                 GoneKind::Transfused
@@ -141,8 +141,31 @@ impl<'a> Ways<'a> {
         self.people.get(id)
     }
 
-    /// Everybody whom a component reached, or for whom it was handed over: transfusions first, the latest of them first.
+    /// Everybody whom a component may have reached: transfusions first, the latest of them first. Whoever reacted to it comes last if
+    /// neither a transfusion nor an issue says so.
     pub(crate) fn all(&self, component: &str) -> Vec<Way> {
+        let mut ways = self.left(component);
+        let mut reacted: Vec<&str> = listed(&self.reactions, component)
+            .filter_map(|event| event.subject.id_of("Patient"))
+            .filter(|id| ways.iter().all(|way| way.recipient != *id))
+            .collect();
+        reacted.sort_unstable();
+        reacted.dedup();
+        ways.extend(reacted.into_iter().map(|recipient| Way {
+            recipient: recipient.to_owned(),
+            transfused: false,
+            at: None,
+            organization: None,
+            reaction: None,
+        }));
+        for way in &mut ways {
+            way.reaction = self.reaction(component, &way.recipient);
+        }
+        ways
+    }
+
+    /// Everybody to whom a transfusion or an issue leads.
+    fn left(&self, component: &str) -> Vec<Way> {
         let mut ways: BTreeMap<&str, Way> = BTreeMap::new();
         for procedure in listed(&self.transfusions, component) {
             let Some(recipient) = procedure.subject.id_of("Patient") else {
@@ -162,9 +185,6 @@ impl<'a> Ways<'a> {
             note(&mut ways, (recipient, false), at, place);
         }
         let mut ways: Vec<Way> = ways.into_values().collect();
-        for way in &mut ways {
-            way.reaction = self.reaction(component, &way.recipient);
-        }
         ways.sort_by(|a, b| {
             let (of_a, of_b) = (a.at.as_deref(), b.at.as_deref());
             let latest = (b.transfused, of_b.and_then(moment), &a.recipient);

@@ -104,6 +104,51 @@ fn what_is_not_understood_is_counted() {
     assert_eq!(facts.reason, None);
 }
 
+fn reaction(id: &str, recipient: &str, component: &str, code: &str) -> String {
+    format!(
+        r#"{{"resourceType":"AdverseEvent","id":"{id}","status":"completed","actuality":"actual","code":{{"coding":[{{"system":"urn:infoblood:reaction","code":"{code}"}}]}},"subject":{{"reference":"Patient/{recipient}"}},"suspectEntity":[{{"instanceReference":{{"reference":"BiologicallyDerivedProduct/{component}"}}}}]}}"#
+    )
+}
+
+#[test]
+fn whoever_reacted_is_named_without_a_transfusion_too() {
+    let mut lines = vec![
+        person("r-2", "Ким"),
+        component("c1", DIN, "red-cells-sagm", &[]),
+        issue("i-1", "r-1", "c1", "issued"),
+        reaction("a-1", "r-2", "c1", "fever"),
+        reaction("a-2", "r-2", "c1", "fever"),
+    ];
+    let found = facts(&lines).unwrap();
+    let reached: Vec<_> = found
+        .reached
+        .iter()
+        .map(|r| (r.recipient.id.as_str(), r.transfused, r.reaction.as_deref()))
+        .collect();
+    assert_eq!(
+        reached,
+        [("r-1", false, None), ("r-2", false, Some("fever"))],
+        "once, after those to whom it went"
+    );
+    assert_eq!(found.reached[1].recipient.name.as_deref(), Some("Ким Әсел"));
+    assert_eq!(found.people(), ["d-1", "r-1", "r-2"]);
+    let gone = found.components[0].gone_to.as_ref().unwrap();
+    assert_eq!(gone.recipient.id, "r-1");
+    let leads_to = donation::references(&read(&lines));
+    assert!(leads_to.contains(&("Patient", "r-2".to_owned())));
+
+    lines.remove(2);
+    let found = facts(&lines).unwrap();
+    assert_eq!(found.people(), ["d-1", "r-2"]);
+    assert_eq!(
+        found.components[0].gone_to, None,
+        "where it went nobody wrote"
+    );
+    let mistaken = reaction("a-1", "r-2", "c1", "fever").replace("completed", "entered-in-error");
+    let found = facts(&[component("c1", DIN, "ffp", &[]), mistaken]).unwrap();
+    assert_eq!(found.people(), ["d-1"]);
+}
+
 #[test]
 fn nothing_bears_the_number() {
     assert_eq!(facts(&[]), None);
