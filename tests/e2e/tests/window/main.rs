@@ -1,6 +1,7 @@
 //! The real window against the real server. One test at a time: each has a display, a keyring and a server of its own, and two
 //! cores are soon busy.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -10,6 +11,7 @@ use infoblood_e2e::tour::{self, Outcome};
 use infoblood_e2e::window::{STEP, Window};
 use infoblood_e2e::world::World;
 use infoblood_e2e::{Result, evidence};
+use serde_json::json;
 use tokio::sync::Mutex;
 
 mod anew;
@@ -28,9 +30,9 @@ fn evidence_folder(name: &str) -> Result<PathBuf> {
     let target = own.ancestors().nth(3).ok_or("no target directory")?;
     let folder = target.join("e2e").join(name);
     if folder.exists() {
-        std::fs::remove_dir_all(&folder)?;
+        fs::remove_dir_all(&folder)?;
     }
-    std::fs::create_dir_all(&folder)?;
+    fs::create_dir_all(&folder)?;
     Ok(folder)
 }
 
@@ -170,6 +172,19 @@ async fn two_share_the_workstation(world: &World, window: &Window, out: &Path) -
         signed_in_as(window, person).await?;
         lock(window).await?;
     }
+    tour::sign_in(window, first).await?;
+    window.wait("donor-row").await?;
+    // Left for a person to read: a shift is handed over within 5 seconds.
+    let started = Instant::now();
+    lock(window).await?;
+    tour::sign_in(window, second).await?;
+    window.wait("donor-row").await?;
+    let seconds = started.elapsed().as_secs_f64();
+    fs::write(
+        out.join("handover.json"),
+        json!({ "seconds": seconds }).to_string(),
+    )?;
+    lock(window).await?;
     evidence::nothing_of(&evidence::donors_words(&world.server)?, &world.data_dir)
 }
 
@@ -240,7 +255,7 @@ async fn launch_beside_a_dying_one(world: &World, first: Window) -> Result<Windo
     for id in &dying {
         signal("-STOP", *id)?;
     }
-    let program = std::fs::read_link(format!("/proc/{}/exe", dying.first().ok_or("no app")?))?;
+    let program = fs::read_link(format!("/proc/{}/exe", dying.first().ok_or("no app")?))?;
     let data_dir = world.data_dir.clone();
     let end = tokio::spawn(async move {
         let started = Instant::now();
@@ -258,7 +273,7 @@ async fn launch_beside_a_dying_one(world: &World, first: Window) -> Result<Windo
 }
 
 fn browser_data(folder: &Path) -> Result<usize> {
-    let entries = std::fs::read_dir(folder.join("tmp"))?.flatten();
+    let entries = fs::read_dir(folder.join("tmp"))?.flatten();
     let names = entries.map(|entry| entry.file_name());
     Ok(names
         .filter(|name| name.to_string_lossy().starts_with("infoblood-webdriver-"))
