@@ -250,7 +250,8 @@ impl Day {
     }
 }
 
-fn request(invitation: &Invitation, number: i64) -> EnrolRequest {
+/// What the person of this invitation signs.
+pub(crate) fn request(invitation: &Invitation, number: i64) -> EnrolRequest {
     EnrolRequest {
         login: invitation.login.clone(),
         code: invitation.code.clone().into(),
