@@ -30,6 +30,7 @@ const COMMANDS: &[&str] = &[
     "read_scan",
     "choose_purpose",
     "take_away",
+    "access_log",
     "start_anew",
     "break_glass",
     "show_qr",

@@ -38,6 +38,7 @@ pub(crate) fn handler() -> impl Fn(Invoke) -> bool + Send + Sync + 'static {
         read_scan,
         choose_purpose,
         take_away,
+        access_log,
         start_anew,
         break_glass,
         show_qr,
@@ -265,6 +266,16 @@ async fn read_scan(controller: State<'_, Handle>, text: String) -> Answer<view::
 async fn choose_purpose(controller: State<'_, Handle>, purpose: view::Purpose) -> Answer<()> {
     controller
         .ask(|reply| Request::ChoosePurpose { purpose, reply })
+        .await
+}
+
+#[tauri::command]
+async fn access_log(
+    controller: State<'_, Handle>,
+    after: Option<String>,
+) -> Answer<view::AccessPage> {
+    controller
+        .ask(|reply| Request::AccessLog { after, reply })
         .await
 }
 

@@ -21,10 +21,10 @@ use tokio::{
 use crate::{
     profile::Places,
     view::{
-        self, AgreementView, AppError, CodeCheck, Connection, DonationCard, DonorCard, DonorFilter,
-        DonorPage, Evidence, FileTaken, FramesTaken, Inventory, InventoryFilter, Lang, Lookback,
-        PassphraseCheck, Purpose, QrCode, RecipientCard, RecipientPage, SavedPack, SavedProof,
-        Scan, Taking,
+        self, AccessPage, AgreementView, AppError, CodeCheck, Connection, DonationCard, DonorCard,
+        DonorFilter, DonorPage, Evidence, FileTaken, FramesTaken, Inventory, InventoryFilter, Lang,
+        Lookback, PassphraseCheck, Purpose, QrCode, RecipientCard, RecipientPage, SavedPack,
+        SavedProof, Scan, Taking,
     },
 };
 
@@ -174,6 +174,10 @@ pub enum Request {
     ChoosePurpose {
         purpose: Purpose,
         reply: Reply<()>,
+    },
+    AccessLog {
+        after: Option<String>,
+        reply: Reply<AccessPage>,
     },
     TakeAway {
         taking: Taking,
@@ -499,6 +503,9 @@ impl Controller {
             Request::ReadScan { text, reply } => drop(reply.send(self.read_scan(&text).await)),
             Request::ChoosePurpose { purpose, reply } => {
                 drop(reply.send(self.choose_purpose(purpose).await));
+            }
+            Request::AccessLog { after, reply } => {
+                drop(reply.send(self.access_log(after.as_deref()).await));
             }
             Request::TakeAway {
                 taking,

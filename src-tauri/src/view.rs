@@ -260,6 +260,38 @@ seam! {
     #[serde(rename_all = "lowercase")]
     pub enum Purpose { Treatment, Donation, Lookback, Quality }
 
+    /// A page of the person's own access log.
+    pub struct AccessPage {
+        /// Latest first.
+        pub rows: Vec<AccessRow>,
+        /// Give it back as `after` to get older ones.
+        pub next: Option<String>,
+    }
+
+    pub struct AccessRow {
+        /// Place in the workstation's chain of events.
+        pub sequence: u64,
+        pub at: String,
+        /// The action's name in the protocol.
+        pub action: String,
+        pub permitted: bool,
+        /// An error code; of a permitted break-glass the person's own words.
+        pub reason: Option<String>,
+        pub purpose: Option<Purpose>,
+        /// Whether the read-only time was lifted.
+        pub glass_broken: bool,
+        /// Whose record.
+        pub patient_id: Option<String>,
+        /// As the cache knows it.
+        pub patient_name: Option<String>,
+        pub delivery: Delivery,
+    }
+
+    /// Whether the server has an event.
+    #[derive(Copy, Eq)]
+    #[serde(rename_all = "lowercase")]
+    pub enum Delivery { Delivered, Waiting, Stuck }
+
     /// How a record leaves the screen.
     #[derive(Copy, Eq)]
     #[serde(rename_all = "lowercase")]

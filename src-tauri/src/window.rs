@@ -56,7 +56,8 @@ pub(crate) fn open(app: &App) -> Result<(), Box<dyn std::error::Error>> {
         window.data_directory(dir.path().to_owned()).build()?;
         data.0.lock().map_err(|_| "poisoned")?.replace(dir);
     } else {
-        window.incognito(true).build()?;
+        // Kept out of pictures and sharing of the screen where the system can (Windows, macOS; Linux has no such thing).
+        window.incognito(true).content_protected(true).build()?;
     }
     app.manage(data);
     Ok(())

@@ -14,7 +14,9 @@ use std::{
 use infoblood::{
     controller::{self, Config, Handle, Request, Shell},
     profile::Places,
-    view::{AppError, Connection, DonorFilter, Evidence, Lang, Purpose, Screen, State, Taking},
+    view::{
+        AppError, Connection, Delivery, DonorFilter, Evidence, Lang, Purpose, Screen, State, Taking,
+    },
 };
 use infoblood_agreement::{grant::Role, profile::DeviceApproval};
 use infoblood_client::{
@@ -386,6 +388,29 @@ async fn from_the_first_launch_to_a_donor_card_and_back_without_a_network() {
     assert_eq!(card.family, page.rows[0].family);
     app.shown("every audit event acknowledged", |state| state.waiting == 0)
         .await;
+    let log = app
+        .handle
+        .ask(|reply| Request::AccessLog { after: None, reply })
+        .await
+        .unwrap();
+    let told: Vec<_> = log.rows.iter().map(|row| row.action.as_str()).collect();
+    assert_eq!(
+        told[..4],
+        [
+            "patient-query",
+            "patient-read",
+            "patient-copy",
+            "patient-print"
+        ]
+    );
+    let read = &log.rows[1];
+    assert_eq!(read.purpose, Some(Purpose::Donation));
+    assert!(
+        read.patient_name
+            .as_ref()
+            .is_some_and(|name| name.contains(&card.family))
+    );
+    assert_eq!(read.delivery, Delivery::Delivered);
 
     let person_id = person.person_id;
     let saved = app

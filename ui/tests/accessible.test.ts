@@ -27,6 +27,7 @@ beforeEach(() => {
   answer('open_donor', () => sample.card);
   answer('open_donation', () => sample.donation);
   answer('lookback', () => sample.lookback);
+  answer('access_log', () => sample.accesses);
   answer('inventory', () => inventory);
   answer('search_recipients', () => ({ total: 1, rows: [recipientRow], next: null }));
   answer('open_recipient', () => recipientCard);
@@ -139,6 +140,19 @@ const cases: Case[] = [
       await click('recipient-row');
       await screen.findByTestId('recipient-card');
     },
+  },
+  {
+    name: 'access log',
+    screen: sample.unlocked,
+    act: async () => {
+      await click('nav-access');
+      await screen.findAllByTestId('access-row');
+    },
+  },
+  {
+    name: 'settings',
+    screen: sample.unlocked,
+    act: () => click('nav-settings'),
   },
   {
     name: 'purpose of access',

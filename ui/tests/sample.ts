@@ -1,5 +1,6 @@
 // One of each thing the shell tells of.
 import type {
+  AccessPage,
   AgreementView,
   ComponentRow,
   DonationCard,
@@ -362,4 +363,46 @@ export const lookback: Lookback = {
   not_understood: 1,
   logged_at: '2026-11-22T04:47:00Z',
   as_of: '2026-11-22T04:41:00Z',
+};
+
+export const accesses: AccessPage = {
+  rows: [
+    {
+      sequence: 12,
+      at: '2026-11-22T04:47:09Z',
+      action: 'patient-read',
+      permitted: true,
+      reason: null,
+      purpose: 'lookback',
+      glass_broken: true,
+      patient_id: 'd-1',
+      patient_name: 'Family Given',
+      delivery: 'waiting',
+    },
+    {
+      sequence: 11,
+      at: '2026-11-22T04:46:00Z',
+      action: 'patient-print',
+      permitted: false,
+      reason: 'read-only-time',
+      purpose: 'donation',
+      glass_broken: false,
+      patient_id: 'd-gone',
+      patient_name: null,
+      delivery: 'stuck',
+    },
+    {
+      sequence: 10,
+      at: '2026-11-22T04:45:00Z',
+      action: 'sign-in',
+      permitted: true,
+      reason: null,
+      purpose: null,
+      glass_broken: false,
+      patient_id: null,
+      patient_name: null,
+      delivery: 'delivered',
+    },
+  ],
+  next: '10',
 };

@@ -92,7 +92,7 @@ describe('sync', () => {
     expect(calls('sync_now')).toHaveLength(2);
     await fireEvent.keyDown(window, { code: 'Digit1', altKey: true });
     await waitFor(() => expect(screen.queryByTestId('sync-screen')).toBeNull());
-    await fireEvent.keyDown(window, { code: 'Digit4', altKey: true });
+    await fireEvent.keyDown(window, { code: 'Digit5', altKey: true });
     await screen.findByTestId('sync-screen');
   });
 

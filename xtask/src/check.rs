@@ -74,5 +74,6 @@ fn fhir_definitions() -> Outcome {
     let mut validate = command(tools::fhir_python()?, &["tests/fhir_r5.py"]);
     validate.arg(data.join("profile"));
     validate.arg(data.join("synthetic-seed-1.ndjson"));
+    validate.arg(root().join("crates/server/tests/data/audit.ndjson"));
     step("FHIR R5 definitions", &mut validate)
 }

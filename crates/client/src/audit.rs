@@ -8,7 +8,8 @@ use rand_core::Rng as _;
 use sqlx::Connection as _;
 
 use crate::{
-    Workstation, database::DatabaseError, error::StoreError, outbox::SealedFile, random, settings,
+    PersonSession, Workstation, database::DatabaseError, error::StoreError, outbox::SealedFile,
+    random, settings, unlocked::own_log,
 };
 
 /// What happened; the rest of the event is the workstation's business.
@@ -55,6 +56,23 @@ impl<'a> Access<'a> {
 impl Workstation {
     /// Writes the event; it is on the disk, twice, when this returns.
     pub(crate) async fn record(&self, access: Access<'_>) -> Result<(), StoreError> {
+        self.write(access, None).await
+    }
+
+    /// The same, with a copy that the person whose keys are open reads.
+    pub(crate) async fn record_own(
+        &self,
+        person: &PersonSession,
+        access: Access<'_>,
+    ) -> Result<(), StoreError> {
+        self.write(access, Some(person)).await
+    }
+
+    async fn write(
+        &self,
+        access: Access<'_>,
+        person: Option<&PersonSession>,
+    ) -> Result<(), StoreError> {
         let mut rng = random::generator()?;
         let now = self.now();
         let keys = self.keys();
@@ -88,6 +106,15 @@ impl Workstation {
         let head = [&(sequence + 1).to_be_bytes()[..], &message_hash(&message)].concat();
         settings::set(&mut transaction, "audit_head", &head).await?;
         insert_row(&mut transaction, &file, Kind::AuditEvent, now.as_second()).await?;
+        if let Some(person) = person {
+            let copy = own_log::Copy {
+                sequence: event.sequence,
+                item_id: &file.id,
+                at: event.time,
+                message: &message,
+            };
+            own_log::keep(&mut transaction, person, &copy, &mut rng).await?;
+        }
         transaction.commit().await?;
         prepared.publish().await?;
         Ok(())

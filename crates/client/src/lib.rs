@@ -53,8 +53,9 @@ pub use sign_in::SignInError;
 #[cfg(feature = "measure")]
 pub use unlocked::measure;
 pub use unlocked::{
-    DonationCard, DonorCard, DonorPage, DonorRow, Holder, Lookback, RecipientCard, RecipientPage,
-    RecipientRow, Refreshed, Search, Stock, Taking, UnlockedWorkstation,
+    Delivery, DonationCard, DonorCard, DonorPage, DonorRow, Holder, Lookback, OwnAccess, OwnLog,
+    RecipientCard, RecipientPage, RecipientRow, Refreshed, Search, Stock, Taking,
+    UnlockedWorkstation,
 };
 pub use watch::Jump;
 pub use workstation::{OpenError, Options, Workstation};

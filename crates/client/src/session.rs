@@ -173,6 +173,10 @@ impl PersonSession {
         self.identity
     }
 
+    pub(crate) fn keys(&self) -> &PersonKeys {
+        &self.keys
+    }
+
     pub(crate) fn signing(&self) -> &SigningKey {
         self.keys.signing()
     }
@@ -186,21 +190,15 @@ impl PersonSession {
     ) -> Result<UnlockedWorkstation, UnlockError> {
         match self.try_unlock(workstation, online).await {
             Ok(unlocked) => {
-                workstation
-                    .record(Access::permit(Action::SignIn, &self.person_id))
-                    .await?;
+                let access = Access::permit(Action::SignIn, &self.person_id);
+                workstation.record_own(self, access).await?;
                 Ok(unlocked)
             }
             Err(error) => {
                 let refused = !matches!(&error, UnlockError::Store(_)) && !error.is_absence();
                 if refused {
-                    workstation
-                        .record(Access::deny(
-                            Action::AccessRefused,
-                            &self.person_id,
-                            error.code(),
-                        ))
-                        .await?;
+                    let access = Access::deny(Action::AccessRefused, &self.person_id, error.code());
+                    workstation.record_own(self, access).await?;
                 }
                 Err(error)
             }

@@ -36,6 +36,7 @@ mod feed;
 #[cfg(feature = "measure")]
 pub mod measure;
 mod numbers;
+pub(crate) mod own_log;
 mod position;
 mod purpose;
 mod recipients;
@@ -49,6 +50,7 @@ mod writer;
 pub(crate) use batch::Batch;
 pub use donations::{DonationCard, Lookback};
 pub use feed::Refreshed;
+pub use own_log::{Delivery, OwnAccess, OwnLog};
 pub use purpose::Taking;
 pub use recipients::{Holder, RecipientCard, RecipientPage, RecipientRow};
 pub use search::Search;
@@ -195,13 +197,13 @@ impl UnlockedWorkstation {
                     reason: Some(reason.as_str()),
                     ..Access::permit(Action::BreakGlass, self.gate.person_id())
                 };
-                self.workstation.record(access).await?;
+                self.workstation.record_own(&self.person, access).await?;
                 self.gate.break_glass(&reason);
                 Ok(())
             }
             Err(error) => {
                 let access = Access::deny(Action::BreakGlass, self.gate.person_id(), error.code());
-                self.workstation.record(access).await?;
+                self.workstation.record_own(&self.person, access).await?;
                 Err(error.into())
             }
         }
@@ -260,7 +262,10 @@ impl UnlockedWorkstation {
     pub async fn lock(self) -> Result<(), StoreError> {
         let recorded = self
             .workstation
-            .record(Access::permit(Action::Lock, &self.person_id()))
+            .record_own(
+                &self.person,
+                Access::permit(Action::Lock, &self.person_id()),
+            )
             .await;
         if let Some(cache) = self.cache.lock().await.take() {
             cache.close().await?;
@@ -317,7 +322,7 @@ impl UnlockedWorkstation {
         access.reference = reference;
         access.purpose = self.purpose();
         access.glass_broken = self.mode() == Some(Mode::BreakGlass);
-        self.workstation.record(access).await?;
+        self.workstation.record_own(&self.person, access).await?;
         refusal.map_or(Ok(()), Err)
     }
 

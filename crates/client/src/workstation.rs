@@ -42,6 +42,7 @@ pub(crate) const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/workstation/0001_first.sql"),
     include_str!("../migrations/workstation/0002_documents.sql"),
     include_str!("../migrations/workstation/0003_sync.sql"),
+    include_str!("../migrations/workstation/0004_own_access.sql"),
 ];
 pub(crate) const DATABASE: &str = "workstation.db";
 pub(crate) const PATIENTS: &str = "patients.db";

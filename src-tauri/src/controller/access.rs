@@ -1,9 +1,10 @@
-//! What a session is for, and what leaves the screen.
+//! What a session is for, what leaves the screen, and the person's own access log.
 
+use infoblood_agreement::audit::Outcome;
 use infoblood_client as client;
 
-use super::{Controller, failure::told};
-use crate::view::{AppError, Purpose, Taking};
+use super::{Controller, failure::told, patients::PAGE};
+use crate::view::{AccessPage, AccessRow, AppError, Delivery, Purpose, Taking};
 
 impl Controller {
     /// What the looks from now on are for.
@@ -18,6 +19,20 @@ impl Controller {
             })
             .await
             .map_err(|error| told("purpose", error.code(), &error))
+    }
+
+    /// The events of who is signed in, on this workstation.
+    pub(super) async fn access_log(&self, after: Option<&str>) -> Result<AccessPage, AppError> {
+        let cache = &self.open_cache()?.cache;
+        let after = after.and_then(|after| after.parse().ok());
+        let log = cache
+            .own_log(cache.gate(), after, PAGE)
+            .await
+            .map_err(|error| told("access-log", error.code(), &error))?;
+        Ok(AccessPage {
+            rows: log.rows.into_iter().map(row).collect(),
+            next: log.next.map(|next| next.to_string()),
+        })
     }
 
     /// Recorded before anything is printed or copied; the window does either only after this.
@@ -43,5 +58,27 @@ pub(super) fn purpose_view(purpose: client::Purpose) -> Purpose {
         client::Purpose::Donation => Purpose::Donation,
         client::Purpose::Lookback => Purpose::Lookback,
         client::Purpose::Quality => Purpose::Quality,
+    }
+}
+
+fn row(own: client::OwnAccess) -> AccessRow {
+    let at = own.at().to_string();
+    let event = own.event;
+    let (patient_id, patient_name) = own.patient.unzip();
+    AccessRow {
+        sequence: event.sequence,
+        at,
+        action: event.action.as_str().to_owned(),
+        permitted: event.outcome == Outcome::Permit,
+        reason: event.reason,
+        purpose: event.purpose.map(purpose_view),
+        glass_broken: event.glass_broken,
+        patient_id,
+        patient_name: patient_name.flatten(),
+        delivery: match own.delivery {
+            client::Delivery::Delivered => Delivery::Delivered,
+            client::Delivery::Waiting => Delivery::Waiting,
+            client::Delivery::Stuck => Delivery::Stuck,
+        },
     }
 }

@@ -25,7 +25,8 @@ fn typescript() -> String {
         Lang AppError Site Connection State Screen DocumentFacts AgreementView Unit UnitKind Evidence Progress PersonRow
         PersonFacts ReceiptFacts CodeCheck PassphraseCheck SavedProof KnownPerson TermsChange ChangeKind Change BothTexts
         SyncFacts SyncPhase QueueKind Queue CourierFile WedgedItem SavedPack FileProgress QrCode
-        FramesTaken Lease Mode Purpose Taking FileTaken DonorFilter GroupCode DonorPage DonorRow DeferralState BloodGroup
+        FramesTaken Lease Mode Purpose Taking AccessPage AccessRow Delivery FileTaken DonorFilter GroupCode DonorPage DonorRow
+        DeferralState BloodGroup
         DeferralKind Deferral DonationKind DonationStatus Donation Sex DonorCard
         Product ProductStatus ComponentRow GoneKind GoneTo InventoryFilter Soon Inventory ProductStock InventoryCell ExpiryBucket
         RecipientPage RecipientRow RecipientCard Antibody HospitalRequest Transfusion Reaction People Scan

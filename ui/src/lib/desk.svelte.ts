@@ -13,7 +13,7 @@ import {
 import { Opened } from './opened.svelte';
 import { Pages } from './pages.svelte';
 
-export type Section = 'donors' | 'inventory' | 'recipients' | 'sync' | 'proof';
+export type Section = 'donors' | 'inventory' | 'recipients' | 'access' | 'sync' | 'settings' | 'proof';
 
 /** Lies above the section until one goes back. */
 export interface Above {

@@ -9,7 +9,7 @@ use unicode_normalization::UnicodeNormalization;
 use x25519_dalek::{PublicKey as X25519Public, StaticSecret};
 use zeroize::{Zeroize, Zeroizing};
 
-use super::{NewPassphrase, VaultError, WorkstationKeys, unwrap, wrap};
+use super::{NewPassphrase, VaultError, WorkstationKeys, hkdf, unwrap, wrap};
 use crate::cbor::{self, Limits, Value};
 use crate::keys::{PublicKey, SigningKey};
 
@@ -19,6 +19,7 @@ const MEMORY_KIB: u32 = 64 * 1024;
 const PASSES: u32 = 3;
 const LANES: u32 = 1;
 const INFO: &[u8] = b"infoblood/person/v1";
+const OWN_LOG: &[u8] = b"infoblood/own-log/v1";
 
 /// A person's Ed25519 (sign) and X25519 (open grants) keys; zeroized when dropped.
 pub struct PersonKeys {
@@ -106,6 +107,25 @@ impl PersonKeys {
     /// The public half of the key that grants are sealed to.
     pub fn x25519_public(&self) -> [u8; 32] {
         X25519Public::from(&self.x25519).to_bytes()
+    }
+
+    /// Encrypts an audit message for the person's own log on this workstation; only these keys read it.
+    pub fn seal_own(
+        &self,
+        sequence: u64,
+        message: &[u8],
+        rng: &mut impl CryptoRng,
+    ) -> Result<Vec<u8>, VaultError> {
+        wrap(&self.own_log_key(), &sequence.to_be_bytes(), message, rng)
+    }
+
+    /// Decrypts what [`PersonKeys::seal_own`] made; `None` for other keys, another place in the log or any change.
+    pub fn open_own(&self, sequence: u64, sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+        unwrap(&self.own_log_key(), &sequence.to_be_bytes(), sealed)
+    }
+
+    fn own_log_key(&self) -> Zeroizing<[u8; 32]> {
+        hkdf(&[self.x25519.as_bytes()], &[OWN_LOG])
     }
 
     pub(crate) const fn x25519(&self) -> &StaticSecret {

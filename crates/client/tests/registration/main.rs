@@ -13,6 +13,7 @@ mod full;
 mod hostile;
 mod kill;
 mod lease;
+mod own_log;
 mod passphrase;
 mod purpose;
 mod refused;

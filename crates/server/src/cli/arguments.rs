@@ -85,6 +85,12 @@ pub(super) enum Command {
         #[arg(long, value_name = "OUT.ibpack")]
         out: PathBuf,
     },
+    /// Write the access log as FHIR audit events, every signature and chain verified again. Exit 1 if something in it was changed.
+    Audit {
+        /// Where the events go, one on a line; a file that is there is replaced.
+        #[arg(long, value_name = "FILE.ndjson")]
+        out: PathBuf,
+    },
     /// Verify transparent statements, without any database.
     Verify(Verify),
 }

@@ -6,7 +6,7 @@ use infoblood_agreement::profile::Policy;
 use serde_json::{Value, json};
 
 use super::arguments::{Agreement, Command, Device, Person, Site};
-use super::{ENVIRONMENT, Failure, courier, publish};
+use super::{ENVIRONMENT, Failure, audit, courier, publish};
 use crate::clock::{SystemClock, rfc3339};
 use crate::context::{Context, Place};
 use crate::service::administration::{self, IssuedCode};
@@ -74,6 +74,7 @@ async fn on_data<D: Database>(context: &Context<D>, command: Command) -> Result<
                 json!({ "files": loaded.sources, "resources": loaded.resources, "sites": loaded.sites }),
             )
         }
+        Command::Audit { out } => audit::run(context, &out).await,
         Command::Courier { request, out } => courier::run(context, &request, &out).await,
         Command::Init { .. } | Command::Serve(_) | Command::Verify(_) => {
             Err(Failure::usage("not a command on data"))

@@ -2,6 +2,7 @@
 //! `--json`; logs go to stderr.
 
 mod arguments;
+mod audit;
 mod commands;
 mod courier;
 mod publish;

@@ -3,6 +3,7 @@
 pub mod access;
 pub mod administration;
 pub mod audit;
+pub mod audit_export;
 pub mod courier;
 pub mod enrolments;
 pub mod entries;

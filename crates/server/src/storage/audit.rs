@@ -92,6 +92,14 @@ pub trait AuditStorage {
         sequence: u64,
     ) -> impl Future<Output = Stored<Vec<Option<[u8; 32]>>>> + Send;
 
+    /// Stored events of a device in the order of (sequence, hash), after that one.
+    fn audit_events(
+        &mut self,
+        device_id: &str,
+        after: (u64, [u8; 32]),
+        limit: u32,
+    ) -> impl Future<Output = Stored<Vec<AuditEvent>>> + Send;
+
     /// Highest stored sequence of a device, 0 if none.
     fn last_audit_sequence(&mut self, device_id: &str) -> impl Future<Output = Stored<u64>> + Send;
 

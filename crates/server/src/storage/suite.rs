@@ -511,6 +511,17 @@ async fn audit<D: Database>(database: &D) {
     assert_eq!(tx.audit_hashes("d1", 3).await.unwrap(), [[3; 32]]);
     assert_eq!(tx.audit_successor("d1", 2).await.unwrap(), [Some([2; 32])]);
     assert_eq!(tx.count_audit_events("d1", 1, 3).await.unwrap(), 2);
+    let both = [event(1, 1, None), event(3, 3, Some([2; 32]))];
+    for (device, after, limit, expected) in [
+        ("d1", (0, [0; 32]), 9, &both[..]),
+        ("d1", (0, [0; 32]), 1, &both[..1]),
+        ("d1", (1, [1; 32]), 9, &both[1..]),
+        ("d1", (3, [3; 32]), 9, &[]),
+        ("d2", (0, [0; 32]), 9, &[]),
+    ] {
+        let page = tx.audit_events(device, after, limit).await.unwrap();
+        assert_eq!(page, expected);
+    }
     let gap = AuditGap {
         device_id: "d1".into(),
         kind: GapKind::Missing,

@@ -160,3 +160,20 @@ fn a_revocation_that_did_not_happen_is_never_0() {
     lock.unlock().unwrap();
     assert!(cli.ok(&["person", "revoke", "a"])["revoked_at"].is_string());
 }
+
+#[test]
+fn the_access_log_goes_into_a_file_that_can_be_written() {
+    let cli = Cli::initialised();
+    let out = cli.path("audit.ndjson");
+    let told = cli.ok(&["audit", "--out", out.to_str().unwrap()]);
+    assert_eq!(
+        (&told["events"], &told["chains"]),
+        (&0.into(), &serde_json::json!([]))
+    );
+    assert_eq!(std::fs::read(&out).unwrap(), b"");
+    let nowhere = cli.path("no-such-folder/audit.ndjson");
+    let ran = cli.run(&["audit", "--out", nowhere.to_str().unwrap(), "--json"]);
+    assert_eq!(ran.exit, 3, "{}", ran.stderr);
+    assert!(ran.stdout.contains("file-unwritable"), "{}", ran.stdout);
+    assert_eq!(cli.run(&["audit"]).exit, 2);
+}

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
-use infoblood_agreement::audit::{Action, AuditEvent, Outcome, message_hash};
+use infoblood_agreement::audit::{Action, AuditEvent, Outcome, Purpose, message_hash};
 use infoblood_agreement::cbor::Limits;
 use infoblood_agreement::document::Document;
 use infoblood_agreement::grant::Role;
@@ -333,7 +333,7 @@ impl Workstation {
             outcome: Outcome::Permit,
             reference: Some("Patient/d-1".to_owned()),
             reason: None,
-            purpose: None,
+            purpose: Some(Purpose::Donation),
             glass_broken: false,
         };
         let message = event.sign(&self.device).unwrap();

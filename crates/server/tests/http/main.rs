@@ -3,6 +3,7 @@
 
 mod agreements;
 mod audit;
+mod audit_export;
 mod changes;
 #[path = "../common/cluster.rs"]
 mod cluster;

@@ -4,6 +4,7 @@ import { listen } from '@tauri-apps/api/event';
 
 import { look } from './look';
 import type {
+  AccessPage,
   AgreementView,
   AppError,
   CodeCheck,
@@ -66,6 +67,7 @@ export const backend = {
   openRecipient: (id: string) => look<RecipientCard>('open_recipient', { id }),
   readScan: (text: string) => invoke<Scan>('read_scan', { text }),
   choosePurpose: (purpose: Purpose) => invoke<void>('choose_purpose', { purpose }),
+  accessLog: (after: string | null) => invoke<AccessPage>('access_log', { after }),
   /** Before anything is printed or copied; only what this allowed may leave the screen. */
   takeAway: (taking: Taking, patients: string[]) => invoke<void>('take_away', { taking, patients }),
   startAnew: () => invoke<void>('start_anew'),

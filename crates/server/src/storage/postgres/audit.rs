@@ -4,6 +4,23 @@ use sqlx::postgres::PgRow;
 use super::{PostgresTx, Stored, array, inserted, optional_array, signed, unsigned};
 use crate::storage::{AuditEvent, AuditGap, AuditStorage, GapKind, StorageError};
 
+fn event(row: &PgRow) -> Stored<AuditEvent> {
+    Ok(AuditEvent {
+        hash: array(row, "hash")?,
+        id: row.try_get("id")?,
+        device_id: row.try_get("device_id")?,
+        sequence: unsigned(row, "sequence")?,
+        previous: optional_array(row, "previous")?,
+        person_id: row.try_get("person_id")?,
+        action: row.try_get("action")?,
+        outcome: row.try_get("outcome")?,
+        reference: row.try_get("reference")?,
+        at: row.try_get("at")?,
+        received_at: row.try_get("received_at")?,
+        message: row.try_get("message")?,
+    })
+}
+
 fn gap(row: &PgRow) -> Stored<AuditGap> {
     let kind = match row.try_get("kind")? {
         "missing" => GapKind::Missing,
@@ -77,6 +94,25 @@ impl AuditStorage for PostgresTx {
         rows.iter()
             .map(|row| optional_array(row, "previous"))
             .collect()
+    }
+
+    async fn audit_events(
+        &mut self,
+        device_id: &str,
+        (sequence, hash): (u64, [u8; 32]),
+        limit: u32,
+    ) -> Stored<Vec<AuditEvent>> {
+        let rows = sqlx::query(
+            "SELECT * FROM audit_events WHERE device_id = $1 AND (sequence, hash) > ($2, $3)
+             ORDER BY sequence, hash LIMIT $4",
+        )
+        .bind(device_id)
+        .bind(signed(sequence)?)
+        .bind(hash.as_slice())
+        .bind(i64::from(limit))
+        .fetch_all(self.conn())
+        .await?;
+        rows.iter().map(event).collect()
     }
 
     async fn last_audit_sequence(&mut self, device_id: &str) -> Stored<u64> {

@@ -222,6 +222,44 @@ export type Purpose = "treatment" | "donation" | "lookback" | "quality";
 
 export type Taking = "print" | "copy";
 
+export type AccessPage = { 
+/**
+ * Latest first.
+ */
+rows: Array<AccessRow>, 
+/**
+ * Give it back as `after` to get older ones.
+ */
+next: string | null, };
+
+export type AccessRow = { 
+/**
+ * Place in the workstation's chain of events.
+ */
+sequence: number, at: string, 
+/**
+ * The action's name in the protocol.
+ */
+action: string, permitted: boolean, 
+/**
+ * An error code; of a permitted break-glass the person's own words.
+ */
+reason: string | null, purpose: Purpose | null, 
+/**
+ * Whether the read-only time was lifted.
+ */
+glass_broken: boolean, 
+/**
+ * Whose record.
+ */
+patient_id: string | null, 
+/**
+ * As the cache knows it.
+ */
+patient_name: string | null, delivery: Delivery, };
+
+export type Delivery = "delivered" | "waiting" | "stuck";
+
 export type FileTaken = { "kind": "answer", receipts: number, stored: number, refused: number, grants: number, revoked: number, has_patients: boolean, } | { "kind": "forwarded", path: string, };
 
 export type DonorFilter = { blood: GroupCode | null, 
