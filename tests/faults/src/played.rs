@@ -13,12 +13,11 @@ const NAMES: [&str; 2] = ["registration", "world"];
 /// The program of a test, built when it is missing.
 pub(crate) fn program(name: &str) -> Result<&'static Path> {
     static PROGRAMS: OnceLock<HashMap<&str, PathBuf>> = OnceLock::new();
-    let programs = match PROGRAMS.get() {
-        Some(known) => known,
-        None => {
-            let built = build()?;
-            PROGRAMS.get_or_init(|| built)
-        }
+    let programs = if let Some(known) = PROGRAMS.get() {
+        known
+    } else {
+        let built = build()?;
+        PROGRAMS.get_or_init(|| built)
     };
     let found = programs.get(name).map(PathBuf::as_path);
     Ok(found.ok_or_else(|| format!("no program of the test {name}"))?)

@@ -101,6 +101,7 @@ async fn holds(workstation: &Workstation, people: usize, waiting: u64) {
 
 #[tokio::test]
 #[ignore = "needs a small file system: `cargo xtask faults --only writes`"]
+#[expect(clippy::print_stdout, reason = "the command reads these counts")]
 async fn every_write_meets_a_full_disk() {
     let at = PathBuf::from(std::env::var(ROOM).unwrap());
     let mut room = Room {
