@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use sqlx::{Connection as _, SqliteConnection};
 use tempfile::TempDir;
 
-use super::{Batch, DonorPage, MIGRATIONS, Search, cache, feed, search};
+use super::{Batch, DonorPage, DonorRow, MIGRATIONS, Search, cache, feed, search};
 use crate::{database, transport::Stream};
 
 const TODAY: Date = date(2026, 6, 1);
@@ -222,6 +222,45 @@ async fn names_numbers_and_filters() {
         ..Search::default()
     };
     assert_eq!(cache.ids(filter).await, ["b"]);
+}
+
+/// One text may begin an IIN, a donation number and a telephone: a page goes on from one kind to the next.
+#[tokio::test]
+async fn kinds_of_numbers_follow_one_another() {
+    let mut cache = Cache::new().await;
+    let mut lines: Vec<String> = (0..7)
+        .map(|n| patient(&format!("n{n}"), "Ким", "Ада", &format!("70100{n}000000")))
+        .collect();
+    lines.extend((0..4).map(|n| donation(&format!("p{n}"), "n1", &format!("701002600000{n}"))));
+    cache.apply(&lines).await;
+    let numbers = |rows: Vec<DonorRow>| -> Vec<String> {
+        let number = |row: DonorRow| row.matched.unwrap_or(row.summary.iin);
+        rows.into_iter().map(number).collect()
+    };
+    let mut expected: Vec<String> = (0..7).map(|n| format!("70100{n}000000")).collect();
+    expected.extend((0..4).map(|n| format!("701002600000{n}")));
+    // Telephones end in what the ids' letters add up to.
+    expected.extend((158..165).map(|n| format!("7010002{n}")));
+    for limit in 1..20 {
+        let (mut found, mut after) = (Vec::new(), None::<String>);
+        loop {
+            let page = cache.page("7010", after.as_deref(), limit).await;
+            assert_eq!(page.total, 18);
+            found.extend(numbers(page.rows));
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+        }
+        assert_eq!(found, expected, "{limit}");
+    }
+    let filter = Search {
+        text: "7010".into(),
+        blood: BloodGroup::from_code("O-"),
+        deferral: None,
+    };
+    let page = cache.page(filter, None, 2).await;
+    assert_eq!((page.total, page.rows.len()), (0, 0));
 }
 
 #[tokio::test]
