@@ -50,6 +50,18 @@ describe('sync', () => {
     expect(screen.getByTestId('bar-sync').textContent).toContain('Нужно действие: 3');
   });
 
+  it('warns in the bar of what waits only where it does not go by itself', async () => {
+    const queues = quiet.queues.map((queue) => ({ ...queue, waiting: 1 }));
+    await open(at({ connection: 'online', sync: { ...quiet, phase: 'idle', queues } }));
+    const bar = () => screen.getByTestId('bar-sync');
+    expect(bar().textContent).toContain('Ждут отправки: 4');
+    expect(bar().classList).not.toContain('warn');
+    emit(at({ connection: 'offline', sync: { ...quiet, phase: 'idle', queues } }));
+    await waitFor(() => expect(bar().classList).toContain('warn'));
+    emit(at({ connection: 'online', sync: { ...quiet, phase: 'waiting', queues } }));
+    await waitFor(() => expect(bar().classList).toContain('warn'));
+  });
+
   it('says that all is confirmed only when nothing waits, is wedged or under way', async () => {
     await open(at({ sync: quiet }));
     const phase = () => screen.getByTestId('sync-phase').textContent;

@@ -43,6 +43,10 @@ export function lineOf(app: State): Standing & { short: string } {
       words: t(count > 0 ? 'sync.bar.sending' : 'sync.bar.busy', { count }),
       short: String(count),
     };
-  if (count > 0) return { kind: 'warn', words: t('sync.bar.waiting', { count }), short: String(count) };
+  if (count > 0) {
+    // With the server in reach it goes within seconds: told, but no cause for alarm.
+    const goes = app.connection === 'online' && sync?.phase !== 'waiting';
+    return { kind: goes ? '' : 'warn', words: t('sync.bar.waiting', { count }), short: String(count) };
+  }
   return { kind: '', words: t('sync.bar.clear'), short: '0' };
 }
