@@ -33,8 +33,10 @@ mod cache;
 mod donations;
 mod donors;
 mod feed;
+mod filters;
 #[cfg(feature = "measure")]
 pub mod measure;
+mod names;
 mod numbers;
 pub(crate) mod own_log;
 mod position;
@@ -63,6 +65,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/patients/0002_search.sql"),
     include_str!("../migrations/patients/0003_stock.sql"),
     include_str!("../migrations/patients/0004_trace.sql"),
+    include_str!("../migrations/patients/0005_names.sql"),
 ];
 
 /// The open patient cache of one signed-in person.
@@ -144,7 +147,9 @@ impl UnlockedWorkstation {
             Err(error) => return Err(error.into()),
         };
         cache::prepare(&mut cache).await?;
-        let cache = Arc::new(Mutex::new(Some(Writer::new(cache))));
+        let mut cache = Writer::new(cache);
+        cache.searcher().await?;
+        let cache = Arc::new(Mutex::new(Some(cache)));
         workstation.0.opened.set(gate.person_id(), &cache);
         // A revocation may have come while the cache was being opened.
         if let Err(error) = workstation.still_entitled(gate.person_id()).await {
@@ -220,8 +225,11 @@ impl UnlockedWorkstation {
     ) -> Result<DonorPage, UnlockError> {
         let search = search.into();
         self.admit(gate, Action::PatientQuery, None).await?;
+        let mut writer = self.writer().await?;
+        let (cache, names) = writer.searcher().await?;
         search::search(
-            &mut *self.cache().await?,
+            cache,
+            names,
             &search,
             after,
             limit.clamp(1, 200),

@@ -9,15 +9,16 @@ use infoblood_clinical::{
 };
 use sqlx::{AssertSqlSafe, SqliteConnection};
 
-use super::{batch::Batch, donations, donors, recipients, stock};
+use super::{batch::Batch, donations, donors, names::Names, recipients, stock};
 use crate::database::DatabaseError;
 
 /// Rows of one statement.
 const ROWS: usize = 64;
 
-/// Applies a batch within a transaction; the cursor is the caller's.
+/// Applies a batch within a transaction; the cursor is the caller's. If it fails, `names` is not to be used any more.
 pub(super) async fn apply(
     cache: &mut SqliteConnection,
+    names: &mut Names,
     sorter: &Sorter,
     batch: Batch,
 ) -> Result<(), DatabaseError> {
@@ -58,7 +59,7 @@ pub(super) async fn apply(
         rows.push((known, row));
     }
     recipients.write(cache).await?;
-    donors::write(cache, rows).await
+    donors::write(cache, names, rows).await
 }
 
 /// Deletes resources; whom they were about.

@@ -47,7 +47,7 @@ pub(super) async fn as_of(
 pub(super) async fn clear(cache: &mut SqliteConnection) -> Result<(), DatabaseError> {
     let mut transaction = cache.begin().await?;
     sqlx::raw_sql(
-        "DELETE FROM feed; DELETE FROM donor; DELETE FROM resource; DELETE FROM number; DELETE FROM word; DELETE FROM moved;
+        "DELETE FROM feed; DELETE FROM donor; DELETE FROM resource; DELETE FROM name; DELETE FROM number; DELETE FROM moved;
          DELETE FROM stock_unit; DELETE FROM stock_count; DELETE FROM recipient; DELETE FROM trace;",
     )
     .execute(&mut *transaction)

@@ -3,16 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use infoblood_clinical::{
-    blood::BloodGroup,
     donor::Summary,
     fhir::{Identifier, Resource, system},
     isbt128::Din,
-    names::{Sorter, search_key, spelling},
+    names::{Sorter, spelling},
 };
 use sqlx::{AssertSqlSafe, FromRow, SqliteConnection};
 
 use super::{
     apply::{json, values},
+    filters::{blood_number, deferred_number},
+    names::{Entry, Names},
     position,
 };
 use crate::database::DatabaseError;
@@ -23,16 +24,16 @@ const ROWS: usize = 32;
 const REACH: i64 = 32;
 /// Places between rows that moved.
 const GAP: i64 = 1 << 12;
-/// `donor.deferred` of who may never donate.
-pub(super) const FOREVER: &str = "~";
 
 /// What the cache has about somebody already.
 #[derive(Default, FromRow)]
 pub(super) struct Known {
     id: String,
     position: Option<i64>,
+    slot: Option<u32>,
     sort_key: Option<Vec<u8>>,
     numbers: Option<String>,
+    spelling: Option<String>,
     #[sqlx(try_from = "i64")]
     pub(super) resources: usize,
 }
@@ -40,67 +41,34 @@ pub(super) struct Known {
 /// A row to write.
 pub(super) struct Row {
     position: i64,
+    slot: u32,
     sort_key: Vec<u8>,
     spelling: String,
-    terms: String,
+    /// How the name was spelled that has the slot.
+    before: Option<String>,
     numbers: BTreeSet<String>,
-    deferred: String,
+    blood: u8,
+    deferred: u32,
     summary: Summary,
 }
 
 impl Row {
     pub(super) fn new(summary: Summary, resources: &[Resource], sorter: &Sorter) -> Self {
-        let name = summary.full_name();
-        let mut terms = search_key(&name);
-        for mark in marks(&summary) {
-            terms.push(' ');
-            terms.push(mark);
-        }
-        let deferred = match summary.deferred_until {
-            _ if summary.permanent => FOREVER.to_owned(),
-            until => until.map(|day| day.to_string()).unwrap_or_default(),
-        };
         Self {
             position: 0,
+            slot: 0,
             sort_key: sorter.key(
                 &summary.family,
                 &summary.given,
                 summary.patronymic.as_deref(),
             ),
-            spelling: format!(" {}", spelling(&name)),
-            terms,
+            spelling: format!(" {}", spelling(&summary.full_name())),
+            before: None,
             numbers: numbers(&summary, resources),
-            deferred,
+            blood: blood_number(summary.blood),
+            deferred: deferred_number(&summary),
             summary,
         }
-    }
-}
-
-fn marks(summary: &Summary) -> impl Iterator<Item = char> {
-    let deferral = if summary.permanent {
-        Some(PERMANENT)
-    } else {
-        summary.deferred_until.map(|_| TEMPORARY)
-    };
-    summary.blood.map(blood_mark).into_iter().chain(deferral)
-}
-
-/// Marks stand among the words of a name, which are ASCII: nobody can type one.
-pub(super) const PERMANENT: char = 'п';
-/// Has, or had, a deferral with an end.
-pub(super) const TEMPORARY: char = 'т';
-
-/// The mark of ABO and RhD.
-pub(super) fn blood_mark(group: BloodGroup) -> char {
-    match group.code() {
-        "O-" => 'а',
-        "O+" => 'б',
-        "A-" => 'в',
-        "A+" => 'г',
-        "B-" => 'д',
-        "B+" => 'е',
-        "AB-" => 'ж',
-        _ => 'з',
     }
 }
 
@@ -151,9 +119,9 @@ pub(super) async fn known(
     ids: &BTreeSet<String>,
 ) -> Result<BTreeMap<String, Known>, DatabaseError> {
     let rows: Vec<Known> = sqlx::query_as(
-        "SELECT wanted.value AS id, donor.position, donor.sort_key, donor.numbers,
+        "SELECT wanted.value AS id, donor.position, donor.slot, donor.sort_key, donor.numbers, name.spelling,
              (SELECT count(*) FROM resource WHERE resource.donor = wanted.value) AS resources
-         FROM json_each(?) AS wanted LEFT JOIN donor ON donor.id = wanted.value",
+         FROM json_each(?) AS wanted LEFT JOIN donor ON donor.id = wanted.value LEFT JOIN name ON name.slot = donor.slot",
     )
     .bind(json(ids))
     .fetch_all(cache)
@@ -164,39 +132,51 @@ pub(super) async fn known(
 /// Writes rows in place of what was known; without a row nothing is left.
 pub(super) async fn write(
     cache: &mut SqliteConnection,
+    names: &mut Names,
     rows: Vec<(Known, Option<Row>)>,
 ) -> Result<(), DatabaseError> {
-    let (mut gone, mut dropped) = (Vec::new(), Vec::new());
+    let (mut moved, mut gone, mut dropped) = (Vec::new(), Vec::new(), Vec::new());
     let (mut here, mut new) = (Vec::new(), Vec::new());
     for (known, row) in rows {
-        let row = row.map(|row| {
-            let is_same = known.sort_key.as_ref() == Some(&row.sort_key);
-            (row, known.position.filter(|_| is_same))
-        });
         for key in known.numbers.iter().flat_map(|keys| keys.split(' ')) {
-            if row
-                .as_ref()
-                .is_none_or(|(row, _)| !row.numbers.contains(key))
-            {
+            if row.as_ref().is_none_or(|row| !row.numbers.contains(key)) {
                 dropped.push((key.to_owned(), known.id.clone()));
             }
         }
-        match row {
-            Some((mut row, Some(position))) => {
+        let Some(mut row) = row else {
+            moved.extend(known.position);
+            if let Some(slot) = known.slot {
+                names.remove(slot, known.spelling.as_deref().unwrap_or_default());
+                gone.push(slot);
+            }
+            continue;
+        };
+        row.slot = known.slot.unwrap_or_else(|| names.take_slot());
+        row.before = known.spelling;
+        match known.position {
+            Some(position) if known.sort_key.as_ref() == Some(&row.sort_key) => {
                 row.position = position;
                 here.push(row);
             }
-            other => {
-                gone.extend(known.position);
-                new.extend(other.map(|(row, _)| row));
+            position => {
+                moved.extend(position);
+                new.push(row);
             }
         }
     }
-    if !gone.is_empty() {
-        sqlx::query("DELETE FROM donor WHERE position IN (SELECT value FROM json_each(?))")
-            .bind(json(&gone))
-            .execute(&mut *cache)
-            .await?;
+    for (sql, list) in [
+        (
+            "DELETE FROM donor WHERE position IN (SELECT value FROM json_each(?))",
+            json(&moved),
+        ),
+        (
+            "DELETE FROM name WHERE slot IN (SELECT value FROM json_each(?))",
+            json(&gone),
+        ),
+    ] {
+        if list != "[]" {
+            sqlx::query(sql).bind(list).execute(&mut *cache).await?;
+        }
     }
     if !dropped.is_empty() {
         sqlx::query("DELETE FROM number WHERE (key, donor) IN (SELECT value ->> 0, value ->> 1 FROM json_each(?))")
@@ -204,14 +184,18 @@ pub(super) async fn write(
             .execute(&mut *cache)
             .await?;
     }
-    find(cache, here.iter().chain(&new)).await?;
-    insert(cache, &here).await?;
-    place(cache, &mut new).await?;
-    insert(cache, &new).await
+    add_numbers(cache, here.iter().chain(&new)).await?;
+    insert(cache, names, &here).await?;
+    place(cache, names, &mut new).await?;
+    insert(cache, names, &new).await
 }
 
 /// Gives new rows their places, in their order.
-async fn place(cache: &mut SqliteConnection, new: &mut Vec<Row>) -> Result<(), DatabaseError> {
+async fn place(
+    cache: &mut SqliteConnection,
+    names: &mut Names,
+    new: &mut Vec<Row>,
+) -> Result<(), DatabaseError> {
     new.sort_by(|a, b| key(a).cmp(&key(b)));
     let mut rows = std::mem::take(new);
     while !rows.is_empty() {
@@ -241,9 +225,9 @@ async fn place(cache: &mut SqliteConnection, new: &mut Vec<Row>) -> Result<(), D
         new.append(&mut rows);
         if let Some(first) = crowded.first() {
             // Its neighbours move apart, and are other ones then for the rows after it.
-            insert(cache, new).await?;
+            insert(cache, names, new).await?;
             new.clear();
-            spread_apart(cache, first, crowded.len()).await?;
+            spread_apart(cache, names, first, crowded.len()).await?;
         }
         rows = crowded;
     }
@@ -279,6 +263,7 @@ async fn neighbours(
 /// what is coming and those between them are [`GAP`] too.
 async fn spread_apart(
     cache: &mut SqliteConnection,
+    names: &mut Names,
     row: &Row,
     coming: usize,
 ) -> Result<(), DatabaseError> {
@@ -287,12 +272,14 @@ async fn spread_apart(
         "< (?1, ?2) ORDER BY sort_key DESC, id DESC",
         "> (?1, ?2) ORDER BY sort_key, id",
     ]
-    .map(|rest| format!("SELECT id, position FROM donor WHERE (sort_key, id) {rest} LIMIT ?3"));
+    .map(|rest| {
+        format!("SELECT slot, position, id FROM donor WHERE (sort_key, id) {rest} LIMIT ?3")
+    });
     let mut reach = REACH;
     loop {
         let mut sides = [Vec::new(), Vec::new()];
         for (side, sql) in sides.iter_mut().zip([&before, &after]) {
-            *side = sqlx::query_as::<_, (String, i64)>(AssertSqlSafe(sql.clone()))
+            *side = sqlx::query_as::<_, (u32, i64, String)>(AssertSqlSafe(sql.clone()))
                 .bind(&row.sort_key)
                 .bind(&row.summary.id)
                 .bind(reach + 1)
@@ -305,7 +292,7 @@ async fn spread_apart(
             if is_whole {
                 None
             } else {
-                side.pop().map(|(_, position)| position)
+                side.pop().map(|(_, position, _)| position)
             }
         });
         let [mut rows, after_it] = sides;
@@ -313,16 +300,24 @@ async fn spread_apart(
         let middle = rows.len();
         rows.extend(after_it);
         if let Some(positions) = position::apart(before, after, rows.len(), middle, gap) {
-            let moved: Vec<(String, i64)> =
-                rows.into_iter().map(|(id, _)| id).zip(positions).collect();
+            let moved: Vec<(u32, i64, String)> = rows
+                .into_iter()
+                .zip(positions)
+                .map(|((slot, _, id), position)| (slot, position, id))
+                .collect();
+            // By way of a place below zero, because another one may still stand where it goes.
             for sql in [
-                "UPDATE donor SET position = -1 - position FROM json_each(?) AS moved WHERE donor.id = moved.value ->> 0",
-                "UPDATE donor SET position = moved.value ->> 1 FROM json_each(?) AS moved WHERE donor.id = moved.value ->> 0",
+                "UPDATE donor SET position = -1 - position FROM json_each(?) AS moved WHERE donor.id = moved.value ->> 2",
+                "UPDATE donor SET position = moved.value ->> 1 FROM json_each(?) AS moved WHERE donor.id = moved.value ->> 2",
+                "UPDATE name SET position = moved.value ->> 1 FROM json_each(?) AS moved WHERE name.slot = moved.value ->> 0",
             ] {
                 sqlx::query(sql)
                     .bind(json(&moved))
                     .execute(&mut *cache)
                     .await?;
+            }
+            for (slot, position, _) in moved {
+                names.place(slot, position);
             }
             return Ok(());
         }
@@ -330,58 +325,73 @@ async fn spread_apart(
     }
 }
 
-async fn insert(cache: &mut SqliteConnection, rows: &[Row]) -> Result<(), DatabaseError> {
+async fn insert(
+    cache: &mut SqliteConnection,
+    names: &mut Names,
+    rows: &[Row],
+) -> Result<(), DatabaseError> {
     for rows in rows.chunks(ROWS) {
-        let mut query = sqlx::query(AssertSqlSafe(format!(
-            "INSERT INTO donor (position, id, sort_key, spelling, terms, numbers, blood, deferred, summary) VALUES {}
-             ON CONFLICT (id) DO UPDATE SET terms = excluded.terms, numbers = excluded.numbers, spelling = excluded.spelling,
-                 blood = excluded.blood, deferred = excluded.deferred, summary = excluded.summary",
-            values(9, rows.len())
+        let mut donors = sqlx::query(AssertSqlSafe(format!(
+            "INSERT INTO donor (position, id, slot, sort_key, numbers, blood, deferred, summary) VALUES {}
+             ON CONFLICT (id) DO UPDATE SET numbers = excluded.numbers, blood = excluded.blood, deferred = excluded.deferred,
+                 summary = excluded.summary",
+            values(8, rows.len())
+        )));
+        let mut found = sqlx::query(AssertSqlSafe(format!(
+            "INSERT INTO name (slot, position, spelling, blood, deferred) VALUES {}
+             ON CONFLICT (slot) DO UPDATE SET position = excluded.position, spelling = excluded.spelling, blood = excluded.blood,
+                 deferred = excluded.deferred",
+            values(5, rows.len())
         )));
         for row in rows {
             let numbers: Vec<&str> = row.numbers.iter().map(String::as_str).collect();
-            query = query
+            donors = donors
                 .bind(row.position)
                 .bind(&row.summary.id)
+                .bind(row.slot)
                 .bind(&row.sort_key)
-                .bind(&row.spelling)
-                .bind(&row.terms)
                 .bind(numbers.join(" "))
-                .bind(row.summary.blood.as_ref().map_or("", BloodGroup::code))
-                .bind(&row.deferred)
+                .bind(row.blood)
+                .bind(row.deferred)
                 .bind(json(&row.summary));
+            found = found
+                .bind(row.slot)
+                .bind(row.position)
+                .bind(&row.spelling)
+                .bind(row.blood)
+                .bind(row.deferred);
         }
-        query.execute(&mut *cache).await?;
+        donors.execute(&mut *cache).await?;
+        found.execute(&mut *cache).await?;
+        for row in rows {
+            let entry = Entry {
+                slot: row.slot,
+                position: row.position,
+                spelling: &row.spelling,
+                blood: row.blood,
+                deferred: row.deferred,
+            };
+            names.put(&entry, row.before.as_deref());
+        }
     }
     Ok(())
 }
 
-/// Makes rows findable by their numbers and by beginnings of their words.
-async fn find(
+/// Makes rows findable by their numbers.
+async fn add_numbers(
     cache: &mut SqliteConnection,
-    rows: impl Iterator<Item = &Row> + Clone,
+    rows: impl Iterator<Item = &Row>,
 ) -> Result<(), DatabaseError> {
     let numbers: Vec<(&str, &str)> = rows
-        .clone()
         .flat_map(|row| {
             let id = row.summary.id.as_str();
             row.numbers.iter().map(move |key| (key.as_str(), id))
         })
         .collect();
-    let words: BTreeSet<&str> = rows
-        .flat_map(|row| row.terms.split(' '))
-        .filter(|word| word.is_ascii())
-        .collect();
     sqlx::query("INSERT OR IGNORE INTO number (key, donor) SELECT value ->> 0, value ->> 1 FROM json_each(?)")
         .bind(json(&numbers))
-        .execute(&mut *cache)
+        .execute(cache)
         .await?;
-    sqlx::query(
-        "INSERT OR IGNORE INTO word (key) SELECT value FROM json_each(?) WHERE value <> ''",
-    )
-    .bind(json(&words))
-    .execute(cache)
-    .await?;
     Ok(())
 }
 

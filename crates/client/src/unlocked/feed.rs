@@ -5,7 +5,7 @@ use infoblood_clinical::names::Sorter;
 use sqlx::SqliteConnection;
 use tokio::{sync::mpsc, time::timeout};
 
-use super::{UnlockedWorkstation, apply, batch::Batch, writer};
+use super::{UnlockedWorkstation, apply, batch::Batch, names::Names, writer};
 use crate::{
     courier::Cursors,
     database::DatabaseError,
@@ -223,6 +223,7 @@ impl UnlockedWorkstation {
 /// Within a transaction: the batch, and the cursor after it.
 pub(super) async fn write(
     cache: &mut SqliteConnection,
+    names: &mut Names,
     sorter: &Sorter,
     stream: Stream,
     from: Option<&str>,
@@ -240,7 +241,7 @@ pub(super) async fn write(
     if here.as_deref() != from {
         return Ok(false);
     }
-    apply::apply(cache, sorter, batch).await?;
+    apply::apply(cache, names, sorter, batch).await?;
     sqlx::query(
         "INSERT INTO feed (stream, cursor, applied_at) VALUES (?1, ?2, ?3) ON CONFLICT (stream) DO UPDATE
          SET cursor = excluded.cursor, applied_at = iif(excluded.applied_at > 0, excluded.applied_at, feed.applied_at)",

@@ -28,11 +28,13 @@ impl Store {
             None => database::open_plain(path, MIGRATIONS).await?,
         };
         cache::prepare(&mut cache).await?;
+        let mut cache = Writer::new(cache);
+        cache.searcher().await?;
         let cursor = sqlx::query_scalar("SELECT cursor FROM feed WHERE stream = 'all'")
-            .fetch_optional(&mut cache)
+            .fetch_optional(cache.reader())
             .await?;
         Ok(Self {
-            cache: Writer::new(cache),
+            cache,
             sorter: Sorter::new().map_err(StoreError::sign)?,
             cursor,
         })
@@ -57,7 +59,8 @@ impl Store {
         limit: u32,
         today: Date,
     ) -> Result<DonorPage, UnlockError> {
-        search::search(self.cache.reader(), &query.into(), None, limit, today).await
+        let (cache, names) = self.cache.searcher().await?;
+        search::search(cache, names, &query.into(), None, limit, today).await
     }
 
     /// Closes the file.

@@ -6,10 +6,7 @@ use infoblood_clinical::{
 };
 use sqlx::{FromRow, SqliteConnection};
 
-use super::{
-    donors::phone,
-    search::{COUNTED, Filters},
-};
+use super::{donors::phone, filters::Filters, search::COUNTED};
 use crate::database::DatabaseError;
 
 /// Answers by number beyond this are not paged through.
@@ -23,29 +20,29 @@ const KINDS: usize = 3;
 const PAGE: &str = "
         SELECT * FROM (
             SELECT key, summary FROM number CROSS JOIN donor ON donor.id = number.donor
-            WHERE key >= ?1 AND key < ?1 || '~' AND (?4 = '' OR blood = ?4) AND deferred >= ?5 AND deferred < ?6
+            WHERE key >= ?1 AND key < ?1 || '~' AND (?4 = 0 OR blood = ?4) AND deferred >= ?5 AND deferred < ?6
             ORDER BY key, number.donor)
         UNION ALL
         SELECT * FROM (
             SELECT key, summary FROM number CROSS JOIN donor ON donor.id = number.donor
-            WHERE key >= ?2 AND key < ?2 || '~' AND (?4 = '' OR blood = ?4) AND deferred >= ?5 AND deferred < ?6
+            WHERE key >= ?2 AND key < ?2 || '~' AND (?4 = 0 OR blood = ?4) AND deferred >= ?5 AND deferred < ?6
             ORDER BY key, number.donor)
         UNION ALL
         SELECT * FROM (
             SELECT key, summary FROM number CROSS JOIN donor ON donor.id = number.donor
-            WHERE key >= ?3 AND key < ?3 || '~' AND (?4 = '' OR blood = ?4) AND deferred >= ?5 AND deferred < ?6
+            WHERE key >= ?3 AND key < ?3 || '~' AND (?4 = 0 OR blood = ?4) AND deferred >= ?5 AND deferred < ?6
             ORDER BY key, number.donor)
         LIMIT ?7 OFFSET ?8";
 const COUNT: &str = "
     SELECT count(*) FROM (
         SELECT 1 FROM number CROSS JOIN donor ON donor.id = number.donor
-        WHERE key >= ?1 AND key < ?1 || '~' AND (?4 = '' OR blood = ?4) AND deferred >= ?5 AND deferred < ?6
+        WHERE key >= ?1 AND key < ?1 || '~' AND (?4 = 0 OR blood = ?4) AND deferred >= ?5 AND deferred < ?6
         UNION ALL
         SELECT 1 FROM number CROSS JOIN donor ON donor.id = number.donor
-        WHERE key >= ?2 AND key < ?2 || '~' AND (?4 = '' OR blood = ?4) AND deferred >= ?5 AND deferred < ?6
+        WHERE key >= ?2 AND key < ?2 || '~' AND (?4 = 0 OR blood = ?4) AND deferred >= ?5 AND deferred < ?6
         UNION ALL
         SELECT 1 FROM number CROSS JOIN donor ON donor.id = number.donor
-        WHERE key >= ?3 AND key < ?3 || '~' AND (?4 = '' OR blood = ?4) AND deferred >= ?5 AND deferred < ?6
+        WHERE key >= ?3 AND key < ?3 || '~' AND (?4 = 0 OR blood = ?4) AND deferred >= ?5 AND deferred < ?6
         LIMIT ?7)";
 const COUNT_ALL: &str = "
     SELECT count(*) FROM (
@@ -122,9 +119,9 @@ pub(super) async fn search(
         query = query.bind(numbers.0.get(at));
     }
     let rows = query
-        .bind(filters.blood_code())
-        .bind(&filters.deferred.0)
-        .bind(&filters.deferred.1)
+        .bind(filters.blood)
+        .bind(filters.deferred.start)
+        .bind(filters.deferred.end)
         .bind(i64::from(limit) + 1)
         .bind(skip)
         .fetch_all(&mut *cache)
@@ -150,9 +147,9 @@ async fn count(
     }
     if !filters.is_empty() {
         query = query
-            .bind(filters.blood_code())
-            .bind(&filters.deferred.0)
-            .bind(&filters.deferred.1);
+            .bind(filters.blood)
+            .bind(filters.deferred.start)
+            .bind(filters.deferred.end);
     }
     Ok(query.bind(COUNTED + 1).fetch_one(cache).await?)
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use infoblood_clinical::names::Sorter;
 use sqlx::{Connection as _, SqliteConnection};
 
-use super::{Batch, cache, feed};
+use super::{Batch, cache, feed, names::Names};
 use crate::{
     database::{self, DatabaseError},
     transport::Stream,
@@ -20,10 +20,12 @@ const LINES: u64 = 10_000;
 /// The longest that lines wait for their commit while others follow.
 pub(super) const WITHIN: Duration = Duration::from_secs(1);
 
-/// The connection and its open transaction.
+/// The connection and its open transaction, and what is looked for in memory.
 pub(crate) struct Writer {
     connection: SqliteConnection,
     state: State,
+    /// As the tables are, committed or not; `None`: to be read from them.
+    names: Option<Names>,
 }
 
 enum State {
@@ -40,6 +42,7 @@ impl Writer {
         Self {
             connection,
             state: State::Idle,
+            names: None,
         }
     }
 
@@ -53,6 +56,7 @@ impl Writer {
                 let _ = sqlx::raw_sql("ROLLBACK")
                     .execute(&mut self.connection)
                     .await;
+                self.names = None;
                 self.state = State::Idle;
             }
         }
@@ -61,6 +65,17 @@ impl Writer {
     /// For reading: what was applied is there, committed or not.
     pub(super) fn reader(&mut self) -> &mut SqliteConnection {
         &mut self.connection
+    }
+
+    /// For searching: the same, and the names. Reads them if they are not there yet.
+    pub(super) async fn searcher(
+        &mut self,
+    ) -> Result<(&mut SqliteConnection, &mut Names), DatabaseError> {
+        let names = match self.names.take() {
+            Some(names) => names,
+            None => Names::load(&mut self.connection).await?,
+        };
+        Ok((&mut self.connection, self.names.insert(names)))
     }
 
     /// Applies a batch and moves the cursor, both or neither, and commits when there is enough, or at the stream's end. False, and
@@ -82,8 +97,8 @@ impl Writer {
                 (0, Instant::now())
             }
         };
-        let is_applied =
-            feed::write(&mut self.connection, sorter, stream, from, batch, now).await?;
+        let (connection, names) = self.searcher().await?;
+        let is_applied = feed::write(connection, names, sorter, stream, from, batch, now).await?;
         let lines = lines + more;
         self.state = State::Open { lines, since };
         if !is_applied || is_end || lines >= LINES || since.elapsed() >= WITHIN {
@@ -107,6 +122,7 @@ impl Writer {
     /// Empties the cache.
     pub(super) async fn clear(&mut self) -> Result<(), DatabaseError> {
         self.commit().await?;
+        self.names = None;
         cache::clear(&mut self.connection).await
     }
 

@@ -47,10 +47,14 @@ async fn cursor(writer: &mut Writer) -> Option<String> {
 }
 
 async fn donors(writer: &mut Writer) -> i64 {
-    sqlx::query_scalar("SELECT donors FROM tally WHERE donors = (SELECT count(*) FROM donor)")
-        .fetch_one(writer.reader())
+    let (connection, names) = writer.searcher().await.unwrap();
+    let donors: i64 = sqlx::query_scalar("SELECT count(*) FROM donor")
+        .fetch_one(&mut *connection)
         .await
-        .unwrap()
+        .unwrap();
+    let read = Names::load(connection).await.unwrap();
+    assert_eq!((names.len() as i64, names.told()), (donors, read.told()));
+    donors
 }
 
 #[tokio::test]
