@@ -284,6 +284,8 @@ seam! {
         pub patient_id: Option<String>,
         /// As the cache knows it.
         pub patient_name: Option<String>,
+        /// The number of the donation that was looked at.
+        pub donation: Option<String>,
         pub delivery: Delivery,
     }
 

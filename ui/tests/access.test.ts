@@ -31,6 +31,14 @@ it('lists when, what, whom, what for and whether it was delivered', async () => 
   for (const words of ['Кіру', '—', 'жеткізілді']) expect(texts[2]).toContain(words);
 });
 
+it('names the donation that was looked at', async () => {
+  const [row] = sample.accesses.rows;
+  const donation = { ...row, patient_id: null, patient_name: null, donation: 'A123426000010' };
+  answer('access_log', () => ({ rows: [donation], next: null }));
+  await open('nav-access');
+  expect((await screen.findByTestId('access-row')).textContent).toContain('A1234 26 000010');
+});
+
 it('reads older ones behind those it has, and begins anew when asked', async () => {
   answer('access_log', ({ after }) =>
     after === '10'

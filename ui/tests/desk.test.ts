@@ -92,7 +92,7 @@ describe.each<Lang>(['kk', 'ru'])('%s', (language) => {
     await screen.findByTestId('donation-card');
     await click('open-lookback');
     const lookback = await screen.findByTestId('lookback');
-    expect(lookback.textContent).toContain('A. Test');
+    expect(lookback.closest('.record')?.textContent).toContain('A. Test');
     await fireEvent.keyDown(window, { code: 'Escape' });
     await screen.findByTestId('donation-card');
     await fireEvent.keyDown(window, { code: 'Escape' });

@@ -11,6 +11,7 @@ import Lookback from '../src/screens/lookback/Lookback.svelte';
 import { donation, lookback } from './sample';
 
 const zone = 'Asia/Almaty';
+const who = 'Нұрланова Айгүл';
 const languages: Lang[] = ['kk', 'ru'];
 
 describe.each(languages)('donation in %s', (language) => {
@@ -24,7 +25,7 @@ describe.each(languages)('donation in %s', (language) => {
     const ondonor = vi.fn();
     const onlookback = vi.fn();
     const onrecipient = vi.fn();
-    render(Donation, { card: donation, zone, ondonor, onrecipient, onlookback });
+    render(Donation, { card: donation, who, zone, ondonor, onrecipient, onlookback });
     const rows = screen.getAllByTestId('component');
     expect(rows).toHaveLength(3);
     const [whole, cells, plasma] = rows.map((row) => row.textContent);
@@ -48,15 +49,19 @@ describe.each(languages)('donation in %s', (language) => {
 
   it('looks back to everybody, on the screen and on paper', async () => {
     reset();
-    const call = { onrecipient: vi.fn(), ondonation: vi.fn(), onback: vi.fn() };
-    render(Lookback, { facts: lookback, zone, printedBy: 'Нұрланова Айгүл', ...call });
+    const call = { ondonor: vi.fn(), onrecipient: vi.fn(), ondonation: vi.fn(), onback: vi.fn() };
+    render(Lookback, { facts: lookback, who, zone, ...call });
     const people = screen.getAllByTestId('lookback-recipient').map((row) => row.textContent);
     expect(people).toHaveLength(2);
     expect(people[0]).toContain('03.11.2026');
     expect(people[1]).toContain(say('құйылғаны тіркелмеген', 'переливание не записано'));
     const text = screen.getByTestId('lookback').textContent;
     expect(text).toContain(say('Тексеру нәтижесі теріс емес', 'Результат обследования не отрицательный'));
-    expect(text).toContain('Нұрланова Айгүл');
+    expect(document.querySelector('.record')?.textContent).toContain(who);
+    // Records name another donor: named, too, and one way to the card.
+    expect(text).toContain(say('басқа донор да аталған, саны: 1', 'назван и другой донор, всего: 1'));
+    within(screen.getByTestId('further-donor')).getByRole('button').click();
+    expect(call.ondonor).toHaveBeenCalledWith('d-2');
     const printed = vi.fn();
     vi.stubGlobal('print', printed);
     screen.getByTestId('print').click();
@@ -64,7 +69,7 @@ describe.each(languages)('donation in %s', (language) => {
       expect(printed).toHaveBeenCalledOnce();
     });
     expect(asked).toEqual([
-      { command: 'take_away', args: { taking: 'print', patients: ['d-1', 'r-1', 'r-2'] } },
+      { command: 'take_away', args: { taking: 'print', patients: ['d-1', 'd-2', 'r-1', 'r-2'] } },
     ]);
     // Where it may not be recorded nothing is printed.
     answer('take_away', () => {

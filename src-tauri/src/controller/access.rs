@@ -65,6 +65,8 @@ fn row(own: client::OwnAccess) -> AccessRow {
     let at = own.at().to_string();
     let event = own.event;
     let (patient_id, patient_name) = own.patient.unzip();
+    let reference = event.reference.as_deref();
+    let donation = reference.and_then(|reference| reference.strip_prefix("Donation/"));
     AccessRow {
         sequence: event.sequence,
         at,
@@ -75,6 +77,7 @@ fn row(own: client::OwnAccess) -> AccessRow {
         glass_broken: event.glass_broken,
         patient_id,
         patient_name: patient_name.flatten(),
+        donation: donation.map(str::to_owned),
         delivery: match own.delivery {
             client::Delivery::Delivered => Delivery::Delivered,
             client::Delivery::Waiting => Delivery::Waiting,

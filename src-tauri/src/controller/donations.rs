@@ -12,7 +12,7 @@ use super::{
 };
 use crate::view::{
     AppError, ComponentRow, DonationCard, GoneKind, GoneTo, Lookback, LookbackDonation,
-    LookbackRecipient, Product,
+    LookbackRecipient, Named, Product,
 };
 
 impl Controller {
@@ -48,6 +48,7 @@ fn donation_card(card: client::DonationCard) -> DonationCard {
         others: facts.others,
         donor_id,
         donor_name,
+        further_donors: further(facts.further_donors),
         date: facts.date,
         kind: facts.kind.map(donation_kind),
         status: facts.status.map(donation_status),
@@ -71,6 +72,7 @@ fn lookback_view(found: client::Lookback) -> Lookback {
         din_check: facts.din.check_char().to_string(),
         donor_id,
         donor_name,
+        further_donors: further(facts.further_donors),
         date: facts.date,
         reason: facts.reason.map(screening),
         components: parts(facts.components, &found.now),
@@ -127,6 +129,13 @@ fn gone(gone: donation::Gone) -> GoneTo {
         recipient_name: gone.recipient.name,
         organization: gone.organization,
     }
+}
+
+fn further(people: Vec<donation::Named>) -> Vec<Named> {
+    people
+        .into_iter()
+        .map(|donation::Named { id, name }| Named { id, name })
+        .collect()
 }
 
 fn named(person: Option<donation::Named>) -> (Option<String>, Option<String>) {

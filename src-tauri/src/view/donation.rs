@@ -69,6 +69,10 @@ seam! {
     #[serde(rename_all = "lowercase")]
     pub enum VitalCode { Hb, Bp, Pulse, Weight }
 
+    /// Somebody whom records name; no name if the person is not in this workstation's data.
+    #[derive(Eq)]
+    pub struct Named { pub id: String, pub name: Option<String> }
+
     pub struct DonationCard {
         pub din: String,
         pub din_check: String,
@@ -76,6 +80,8 @@ seam! {
         pub others: Vec<String>,
         pub donor_id: Option<String>,
         pub donor_name: Option<String>,
+        /// Records name others as its donor, too.
+        pub further_donors: Vec<Named>,
         pub date: Option<String>,
         pub kind: Option<DonationKind>,
         pub status: Option<DonationStatus>,
@@ -101,6 +107,8 @@ seam! {
         pub din_check: String,
         pub donor_id: Option<String>,
         pub donor_name: Option<String>,
+        /// Records name others as its donor, too.
+        pub further_donors: Vec<Named>,
         pub date: Option<String>,
         /// The first positive screening of the donor, else the first indeterminate one.
         pub reason: Option<ScreeningRow>,

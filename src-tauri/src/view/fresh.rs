@@ -30,7 +30,7 @@ fn typescript() -> String {
         DeferralKind Deferral DonationKind DonationStatus Donation Sex DonorCard
         Product ProductStatus ComponentRow GoneKind GoneTo InventoryFilter Soon Inventory ProductStock InventoryCell ExpiryBucket
         RecipientPage RecipientRow RecipientCard Antibody HospitalRequest Transfusion Reaction People Scan
-        NextDate NextDateBlock ScreeningRow ScreeningResult ScreeningValue Antigen Vital VitalCode DonationCard Lookback LookbackDonation
+        NextDate NextDateBlock ScreeningRow ScreeningResult ScreeningValue Antigen Vital VitalCode Named DonationCard Lookback LookbackDonation
         LookbackRecipient
     }
     text

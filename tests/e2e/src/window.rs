@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use fantoccini::elements::Element;
 use fantoccini::error::CmdError;
+use fantoccini::key::Key;
 use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
@@ -146,6 +147,21 @@ impl Window {
         self.wait_any(&[id], STEP).await.map(|(_, element)| element)
     }
 
+    /// Waits for a visible element that matches.
+    pub async fn wait_css(&self, css: &str) -> Result<Element> {
+        let started = Instant::now();
+        loop {
+            if let Some(element) = self.find_css(css).await {
+                return Ok(element);
+            }
+            if started.elapsed() > STEP {
+                let page = self.words().await;
+                return Err(format!("no {css}; the window shows:\n{page}").into());
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
     /// Waits for whichever of these comes first.
     pub async fn wait_any<'id>(
         &self,
@@ -246,6 +262,13 @@ impl Window {
         Ok(())
     }
 
+    /// Presses a key while Control is held, wherever the focus is.
+    pub async fn press_with_control(&self, key: &str) -> Result {
+        let focused = self.client.active_element().await?;
+        focused.send_keys(&format!("{}{key}", Key::Control)).await?;
+        Ok(())
+    }
+
     /// Chooses a file, as the system's dialog would: the field with this test id may be hidden behind its label.
     pub async fn choose(&self, id: &str, file: &Path) -> Result {
         let css = format!("input[type='file'][data-testid='{id}']:enabled");
@@ -297,15 +320,7 @@ impl Window {
     /// Waits until an error with this code is on the screen.
     pub async fn wait_error(&self, code: &str) -> Result {
         let css = format!("[data-testid='error'][data-code='{code}']");
-        let started = Instant::now();
-        while self.find_css(&css).await.is_none() {
-            if started.elapsed() > STEP {
-                let page = self.words().await;
-                return Err(format!("no error {code}; the window shows:\n{page}").into());
-            }
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-        Ok(())
+        self.wait_css(&css).await.map(|_| ())
     }
 
     /// The code of the error on the screen, if one is shown.

@@ -1,9 +1,10 @@
 //! The views a clinician works in, with data of a whole centre: scans, a donation and the look back from it, stock, recipients.
 
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use infoblood_e2e::Result;
-use infoblood_e2e::window::Window;
+use infoblood_e2e::window::{STEP, Window};
 use serde_json::Value;
 
 /// A donor who gave something that went to somebody: `[family, din, check]`, through the commands that the page uses.
@@ -36,6 +37,15 @@ for (const letter of text) {
 }
 press('Enter', 'Enter', false);
 ";
+
+/// Selects the name on the card, as a double click and a drag do; returns it.
+const SELECT: &str = r#"
+const range = document.createRange();
+range.selectNodeContents(document.querySelector("[data-testid='donor-card'] h1"));
+document.getSelection().removeAllRanges();
+document.getSelection().addRange(range);
+return document.getSelection().toString();
+"#;
 
 async fn scan(window: &Window, text: &str) -> Result {
     window.script(SCAN, vec![text.into()]).await.map(|_| ())
@@ -90,5 +100,33 @@ pub(crate) async fn looked_at(window: &Window, out: &Path) -> Result {
     window.click("donor-row").await?;
     window.wait("donor-card").await?;
     window.wait("next-dates").await?;
-    window.picture(out, "25-donor").await
+    window.picture(out, "25-donor").await?;
+    copied(window, out).await
+}
+
+/// The name on the open card goes through the clipboard, and the log of who took it says so.
+async fn copied(window: &Window, out: &Path) -> Result {
+    let name = window.script(SELECT, Vec::new()).await?;
+    window.press_with_control("c").await?;
+    window.wait_any(&["copied", "taking-note"], STEP).await?;
+    window.picture(out, "26-copied").await?;
+    window.fill("donor-search", " ").await?;
+    window.press_with_control("av").await?;
+    let field = "return document.querySelector(`[data-testid='donor-search']`).value";
+    let started = Instant::now();
+    while window.script(field, Vec::new()).await? != name {
+        assert!(started.elapsed() < STEP, "{name} is not on the clipboard");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    window.click("nav-access").await?;
+    let taken = "[data-testid='access-row'][data-action='patient-copy']";
+    assert!(
+        window
+            .wait_css(taken)
+            .await?
+            .text()
+            .await?
+            .contains(name.as_str().unwrap_or("?"))
+    );
+    window.picture(out, "27-access").await
 }

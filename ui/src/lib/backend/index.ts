@@ -69,7 +69,7 @@ export const backend = {
   choosePurpose: (purpose: Purpose) => invoke<void>('choose_purpose', { purpose }),
   accessLog: (after: string | null) => invoke<AccessPage>('access_log', { after }),
   /** Before anything is printed or copied; only what this allowed may leave the screen. */
-  takeAway: (taking: Taking, patients: string[]) => invoke<void>('take_away', { taking, patients }),
+  takeAway: (taking: Taking, patients: string[]) => look<void>('take_away', { taking, patients }),
   startAnew: () => invoke<void>('start_anew'),
   breakGlass: (reason: string) => invoke<void>('break_glass', { reason }),
   showQr: (personId: string) => invoke<QrCode>('show_qr', { personId }),

@@ -256,7 +256,11 @@ patient_id: string | null,
 /**
  * As the cache knows it.
  */
-patient_name: string | null, delivery: Delivery, };
+patient_name: string | null, 
+/**
+ * The number of the donation that was looked at.
+ */
+donation: string | null, delivery: Delivery, };
 
 export type Delivery = "delivered" | "waiting" | "stuck";
 
@@ -612,11 +616,17 @@ export type Vital = { code: VitalCode, value: string, unit: string, date: string
 
 export type VitalCode = "hb" | "bp" | "pulse" | "weight";
 
+export type Named = { id: string, name: string | null, };
+
 export type DonationCard = { din: string, din_check: string, 
 /**
  * Ids of further records that claim the number, other donations or components of another donor: somebody must look into it.
  */
-others: Array<string>, donor_id: string | null, donor_name: string | null, date: string | null, kind: DonationKind | null, status: DonationStatus | null, volume_ml: number | null, 
+others: Array<string>, donor_id: string | null, donor_name: string | null, 
+/**
+ * Records name others as its donor, too.
+ */
+further_donors: Array<Named>, date: string | null, kind: DonationKind | null, status: DonationStatus | null, volume_ml: number | null, 
 /**
  * Of the donor, as on the donor's card.
  */
@@ -638,7 +648,11 @@ training: boolean,
  */
 not_understood: number, logged_at: string, as_of: string, };
 
-export type Lookback = { din: string, din_check: string, donor_id: string | null, donor_name: string | null, date: string | null, 
+export type Lookback = { din: string, din_check: string, donor_id: string | null, donor_name: string | null, 
+/**
+ * Records name others as its donor, too.
+ */
+further_donors: Array<Named>, date: string | null, 
 /**
  * The first positive screening of the donor, else the first indeterminate one.
  */
