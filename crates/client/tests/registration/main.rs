@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod anew;
+mod bad_resources;
 mod carried;
 mod clock;
 mod common;
