@@ -10,9 +10,12 @@ use infoblood_client::{
     UnlockedWorkstation, Workstation,
     courier::{Exported, PackError, Progress, Taken},
 };
-use infoblood_server::service::{
-    administration,
-    courier::{self, Intake, MAX_WRONG_CODES},
+use infoblood_server::{
+    service::{
+        administration,
+        courier::{self, Intake, MAX_WRONG_CODES},
+    },
+    storage::{Database as _, Site, SiteStorage as _},
 };
 use tempfile::TempDir;
 use tokio::sync::mpsc;
@@ -289,5 +292,90 @@ async fn a_file_that_is_cut_or_no_answer_changes_nothing() {
         assert!(code.is_empty() || refused.code() == code, "{refused:?}");
         assert!(bytes_of(machine.path()) == before, "{refused:?}");
     }
+    assert_eq!(read(&workstation, &answer).await.unwrap().receipts, 2);
+}
+
+#[tokio::test]
+async fn an_answer_that_a_newer_one_overtook_changes_nothing() {
+    let mut central = Central::start().await;
+    central.unplug().await;
+    central.seed(20).await;
+    let code = central.person("aidana").await;
+    let (machine, carrier) = (Machine::new(), Carrier::new());
+    let workstation = machine.open(&central.profile).await;
+    let enrolled = workstation.enrol(request("aidana", &code)).await.unwrap();
+    let (_, answer) = carrier.ask(&central, &workstation).await;
+    let older = carrier.path("older.ibpack");
+    std::fs::rename(answer, &older).unwrap();
+    administration::revoke_person(&central.context, "aidana")
+        .await
+        .unwrap();
+    let taken = carrier.way(&central, &workstation).await;
+    assert_eq!((taken.grants, taken.revoked), (0, 1));
+
+    // The older one still has a grant for her, and her patients.
+    let before = bytes_of(machine.path());
+    let error = read(&workstation, &older).await.unwrap_err();
+    assert_eq!(error.code(), "courier-old");
+    assert!(bytes_of(machine.path()) == before);
+    let person = enrolled.session.person_id();
+    assert!(
+        workstation
+            .sign_in(person, PASSPHRASE.into())
+            .await
+            .is_err()
+    );
+}
+
+#[tokio::test]
+async fn the_answer_of_another_site_or_another_server_changes_nothing() {
+    let (central, elsewhere) = (Central::start().await, Central::start().await);
+    let site = Site {
+        code: "SHY".into(),
+        ..central
+            .context
+            .database
+            .read()
+            .await
+            .unwrap()
+            .sites()
+            .await
+            .unwrap()[0]
+            .clone()
+    };
+    administration::add_site(&central.context, &site)
+        .await
+        .unwrap();
+    let other_site = administration::site_profile(
+        &central.context,
+        "SHY",
+        central.profile.url(),
+        None,
+        Some("reception-1".into()),
+    )
+    .await
+    .unwrap();
+    let (machine, carrier) = (Machine::new(), Carrier::new());
+    let workstation = machine.open(&central.profile).await;
+    let code = central.person("aidana").await;
+    workstation.enrol(request("aidana", &code)).await.unwrap();
+    let (_, answer) = carrier.ask(&central, &workstation).await;
+    let own = std::fs::read(&answer).unwrap();
+    let before = bytes_of(machine.path());
+    for (profile, server, code) in [
+        (&other_site, &central, "courier-other-device"),
+        (&elsewhere.profile, &elsewhere, "courier-signer"),
+    ] {
+        let (there, carrier) = (Machine::new(), Carrier::new());
+        let other = there.open(profile).await;
+        let (_, answer) = carrier.ask(server, &other).await;
+        let error = read(&workstation, &answer).await.unwrap_err();
+        assert_eq!(error.code(), code);
+        assert!(bytes_of(machine.path()) == before);
+        // Nor does ours do anything there.
+        std::fs::write(&answer, &own).unwrap();
+        assert!(read(&other, &answer).await.is_err());
+    }
+    std::fs::write(&answer, own).unwrap();
     assert_eq!(read(&workstation, &answer).await.unwrap().receipts, 2);
 }
