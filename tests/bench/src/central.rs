@@ -8,7 +8,8 @@ use std::{
 
 use infoblood_agreement::{document::Document, grant::Role, profile::DeviceApproval};
 use infoblood_client::{
-    Decision, EnrolRequest, Evidence, Language, Options, UnlockedWorkstation, Workstation,
+    Decision, EnrolRequest, Evidence, Language, Options, PersonSession, UnlockedWorkstation,
+    Workstation,
     clock::SystemClock,
     keyring::{Keyring, KeyringError, SecretBytes},
     sync,
@@ -53,9 +54,7 @@ pub(crate) async fn fill(records: u64) -> Result<Vec<Line>> {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let (central, machine) = (tempfile::tempdir()?, tempfile::tempdir()?);
     let place = Place::new(central.path());
-    let clock: Arc<infoblood_server::clock::SystemClock> = Arc::default();
-    let context = init::init(&place, "https://central.example", clock).await?;
-    administration::add_site(&context, &site(&context)).await?;
+    let context = begin(&place).await?;
     let prepared = Instant::now();
     put(&context, records).await?;
     println!(
@@ -63,7 +62,12 @@ pub(crate) async fn fill(records: u64) -> Result<Vec<Line>> {
         prepared.elapsed().as_secs_f64()
     );
     let server = infoblood_server::start(ServeConfig::loopback(place)).await?;
-    let cache = unlocked(&context, &server.url, &machine).await?;
+    let (workstation, session) = enrolled(&context, &server.url, &machine).await?;
+    let outcome = sync::run_once(&workstation).await?;
+    if let Some(error) = outcome.error {
+        return Err(error.into());
+    }
+    let cache = session.unlock(&workstation, true).await?;
 
     let (memory, watch) = (memory_now(), Watch::start());
     let mut waits = Times::default();
@@ -137,6 +141,14 @@ pub(crate) async fn fill(records: u64) -> Result<Vec<Line>> {
     ])
 }
 
+/// A server with one site.
+pub(crate) async fn begin(place: &Place) -> Result<Context<SqliteDatabase>> {
+    let clock: Arc<infoblood_server::clock::SystemClock> = Arc::default();
+    let context = init::init(place, "https://central.example", clock).await?;
+    administration::add_site(&context, &site(&context)).await?;
+    Ok(context)
+}
+
 /// Searches twice a second, for good; the error that ended it.
 async fn search_on(cache: &UnlockedWorkstation, times: &mut Times) -> Box<dyn Error + Send + Sync> {
     loop {
@@ -195,11 +207,12 @@ async fn put(context: &Context<SqliteDatabase>, records: u64) -> Result {
     Ok(())
 }
 
-async fn unlocked(
+/// Somebody who signed at a new workstation; the server knows nothing of it yet.
+pub(crate) async fn enrolled(
     context: &Context<SqliteDatabase>,
     url: &str,
     machine: &TempDir,
-) -> Result<UnlockedWorkstation> {
+) -> Result<(Workstation, PersonSession)> {
     let issued =
         administration::add_person(context, "bench", SITE, "Аружан Қасымова", Role::Clinician)
             .await?;
@@ -227,9 +240,5 @@ async fn unlocked(
             decision: Decision::Accepted,
         })
         .await?;
-    let outcome = sync::run_once(&workstation).await?;
-    if let Some(error) = outcome.error {
-        return Err(error.into());
-    }
-    Ok(pending.session.unlock(&workstation, true).await?)
+    Ok((workstation, pending.session))
 }

@@ -1,9 +1,10 @@
-//! What filling and searching the patient cache costs, with baselines in the same run: the same build without encryption, and what the
+//! What filling, searching and carrying the patient cache costs, with baselines in the same run: the same build without encryption, and what the
 //! processor and the disk do at best.
 #![expect(clippy::print_stdout, reason = "the table is what this program is for")]
 #![expect(clippy::cast_precision_loss, reason = "figures for people")]
 
 mod central;
+mod courier;
 mod data;
 mod fill;
 mod measured;
@@ -20,10 +21,10 @@ use measured::{Line, Result};
 #[derive(Parser)]
 #[command(name = "bench")]
 struct Arguments {
-    /// Records of the feed for filling, and donors for searching
+    /// Records of the feed for filling; donors for searching and for the courier's file
     #[arg(long, default_value_t = 100_000)]
     records: u64,
-    /// Only this part: probe, feed, store or search
+    /// Only this part: probe, feed, store, search or courier
     #[arg(long)]
     only: Option<String>,
 }
@@ -59,6 +60,9 @@ async fn run(arguments: &Arguments) -> Result {
     if is_wanted("search") {
         let small = (arguments.records / 10).max(10_000);
         lines.extend(searching::compare(&[small, arguments.records]).await?);
+    }
+    if is_wanted("courier") {
+        lines.extend(courier::first_pack(arguments.records).await?);
     }
     println!();
     for line in &lines {
