@@ -44,6 +44,7 @@ mod purpose;
 mod recipients;
 mod search;
 mod shared;
+mod slots;
 mod stock;
 #[cfg(test)]
 mod tests;

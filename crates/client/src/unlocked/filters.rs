@@ -9,13 +9,15 @@ use infoblood_clinical::{
 use jiff::civil::Date;
 
 /// `deferred` of who may never donate: after every day.
-const FOREVER: u32 = 99_999_999;
+pub(super) const FOREVER: u32 = 99_999_999;
 
 /// What passes.
 pub(super) struct Filters {
     /// 0: every group, and none.
     pub(super) blood: u8,
-    pub(super) deferred: Range<u32>,
+    pub(super) deferral: Option<DeferralState>,
+    /// As `deferred` of who is deferred until today.
+    pub(super) today: u32,
 }
 
 impl Filters {
@@ -24,25 +26,26 @@ impl Filters {
         deferral: Option<DeferralState>,
         today: Date,
     ) -> Self {
-        let today = day(today);
         Self {
             blood: blood_number(blood),
-            deferred: match deferral {
-                None => 0..FOREVER + 1,
-                Some(DeferralState::None) => 0..today,
-                Some(DeferralState::Temporary) => today..FOREVER,
-                Some(DeferralState::Permanent) => FOREVER..FOREVER + 1,
-            },
+            deferral,
+            today: day(today),
         }
     }
 
     /// Whether everybody passes.
     pub(super) fn is_empty(&self) -> bool {
-        self.blood == 0 && self.deferred == (0..FOREVER + 1)
+        self.blood == 0 && self.deferral.is_none()
     }
 
-    pub(super) fn pass(&self, blood: u8, deferred: u32) -> bool {
-        (self.blood == 0 || self.blood == blood) && self.deferred.contains(&deferred)
+    /// `deferred` of those who pass.
+    pub(super) fn deferred(&self) -> Range<u32> {
+        match self.deferral {
+            None => 0..FOREVER + 1,
+            Some(DeferralState::None) => 0..self.today,
+            Some(DeferralState::Temporary) => self.today..FOREVER,
+            Some(DeferralState::Permanent) => FOREVER..FOREVER + 1,
+        }
     }
 }
 

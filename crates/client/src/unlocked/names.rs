@@ -9,19 +9,25 @@ use std::{
     ops::Bound,
 };
 
-use infoblood_clinical::names::{Word, search_key};
+use infoblood_clinical::{
+    donor::DeferralState,
+    names::{Word, search_key},
+};
 use sqlx::SqliteConnection;
 use zeroize::Zeroize as _;
 
-use super::filters::Filters;
+use super::{
+    filters::{FOREVER, Filters},
+    slots::Slots,
+};
 use crate::database::DatabaseError;
 
 /// Answers that are ranked: as typed first.
 pub(super) const RANKED: usize = 200;
 /// Rows of `name` that are read at once.
 const ROWS: i64 = 4_096;
-/// `deferred` of nobody, which passes no filter.
-const NOBODY: u32 = u32::MAX;
+/// Blood groups, and the one that is not known.
+const GROUPS: usize = 9;
 
 /// A row of `name`.
 pub(super) struct Entry<'a> {
@@ -49,11 +55,16 @@ pub(super) struct Names {
     spelled: BTreeMap<String, u32>,
     /// Their search keys, several where a hyphen is inside; with the numbers of the words.
     keys: BTreeMap<String, Vec<u32>>,
-    // By slot.
+    /// By slot, as in the table.
     positions: Vec<i64>,
-    blood: Vec<u8>,
     deferred: Vec<u32>,
-    /// Slots of nobody.
+    /// Somebody's.
+    here: Slots,
+    groups: [Slots; GROUPS],
+    /// Deferred without an end; with one, past or not.
+    permanent: Slots,
+    ending: Slots,
+    /// Nobody's, to be given.
     vacant: Vec<u32>,
 }
 
@@ -92,11 +103,8 @@ impl Names {
                 );
             }
         }
-        let slots = names.deferred.iter().zip(0..);
-        names.vacant = slots
-            .filter(|(deferred, _)| **deferred == NOBODY)
-            .map(|(_, slot)| slot)
-            .collect();
+        let slots = 0..u32::try_from(names.positions.len()).unwrap_or(u32::MAX);
+        names.vacant = slots.filter(|slot| !names.here.has(*slot)).collect();
         Ok(names)
     }
 
@@ -117,8 +125,11 @@ impl Names {
     fn reserve(&mut self, slot: u32) {
         let wanted = self.positions.len().max(slot as usize + 1);
         self.positions.resize(wanted, 0);
-        self.blood.resize(wanted, 0);
-        self.deferred.resize(wanted, NOBODY);
+        self.deferred.resize(wanted, 0);
+        let sets = [&mut self.here, &mut self.permanent, &mut self.ending];
+        for set in sets.into_iter().chain(&mut self.groups) {
+            set.reserve(wanted);
+        }
     }
 
     /// Takes a row in place of one whose name was spelled as `before`.
@@ -130,10 +141,15 @@ impl Names {
                 self.holders[number as usize].push(entry.slot);
             }
         }
-        let slot = entry.slot as usize;
-        self.positions[slot] = entry.position;
-        self.blood[slot] = entry.blood;
-        self.deferred[slot] = entry.deferred;
+        let Entry { slot, deferred, .. } = *entry;
+        self.positions[slot as usize] = entry.position;
+        self.deferred[slot as usize] = deferred;
+        self.here.set(slot, true);
+        self.permanent.set(slot, deferred == FOREVER);
+        self.ending.set(slot, deferred != 0 && deferred != FOREVER);
+        for (group, set) in self.groups.iter_mut().enumerate() {
+            set.set(slot, group == usize::from(entry.blood));
+        }
     }
 
     /// Somebody's row stands elsewhere.
@@ -144,7 +160,10 @@ impl Names {
     /// Somebody is gone whose name was spelled so.
     pub(super) fn remove(&mut self, slot: u32, spelling: &str) {
         self.forget_words(slot, spelling);
-        self.deferred[slot as usize] = NOBODY;
+        let sets = [&mut self.here, &mut self.permanent, &mut self.ending];
+        for set in sets.into_iter().chain(&mut self.groups) {
+            set.set(slot, false);
+        }
         self.vacant.push(slot);
     }
 
@@ -182,36 +201,28 @@ impl Names {
         limit: u32,
     ) -> Answers {
         let wanted = limit as usize + 1;
-        let matching = self.all_of(typed, |word| self.by_key(&word.key));
-        let mut total = 0;
-        let mut few = Vec::new();
-        let mut first: BinaryHeap<i64> = BinaryHeap::with_capacity(wanted);
-        matching.for_each(|slot| {
-            if !filters.pass(self.blood[slot], self.deferred[slot]) {
-                return;
-            }
-            let position = self.positions[slot];
-            total += 1;
-            if few.len() <= RANKED {
-                few.push(slot);
-            }
-            if position <= after.1 {
-            } else if first.len() < wanted {
-                first.push(position);
-            } else if let Some(mut last) = first.peek_mut()
-                && position < *last
-            {
-                *last = position;
-            }
-        });
+        let mut matching = self.all_of(typed, |word| self.by_key(&word.key));
+        self.filter(&mut matching, filters);
+        let total = matching.len();
+        let place = |slot: u32| self.positions[slot as usize];
         let places = if typed.is_empty() || total > RANKED {
-            let first = first.into_sorted_vec();
-            first.into_iter().map(|position| (0, position)).collect()
+            let mut first: BinaryHeap<i64> = BinaryHeap::with_capacity(wanted);
+            for position in matching.iter().map(place).filter(|place| *place > after.1) {
+                if first.len() < wanted {
+                    first.push(position);
+                } else if let Some(mut last) = first.peek_mut()
+                    && position < *last
+                {
+                    *last = position;
+                }
+            }
+            let first = first.into_sorted_vec().into_iter();
+            first.map(|position| (0, position)).collect()
         } else {
             let exact = self.all_of(typed, |word| self.by_spelling(&word.spelling));
-            let mut ranked: Vec<(u8, i64)> = few
-                .into_iter()
-                .map(|slot| (u8::from(!exact.has(slot)), self.positions[slot]))
+            let mut ranked: Vec<(u8, i64)> = matching
+                .iter()
+                .map(|slot| (u8::from(!exact.has(slot)), place(slot)))
                 .filter(|place| *place > after)
                 .collect();
             ranked.sort_unstable();
@@ -221,61 +232,88 @@ impl Names {
         Answers { total, places }
     }
 
-    /// Who is there, with position, words, group and deferral.
-    #[cfg(test)]
-    pub(super) fn told(&self) -> Vec<(u32, i64, Vec<&str>, u8, u32)> {
-        let mut all: BTreeMap<u32, Vec<&str>> = (0..)
-            .zip(&self.deferred)
-            .filter(|(_, deferred)| **deferred != NOBODY)
-            .map(|(slot, _)| (slot, Vec::new()))
-            .collect();
-        for (word, number) in &self.spelled {
-            for slot in &self.holders[*number as usize] {
-                all.get_mut(slot).expect("a word of nobody").push(word);
+    /// Leaves those who pass.
+    fn filter(&self, matching: &mut Slots, filters: &Filters) {
+        if filters.blood != 0 {
+            matching.keep(&self.groups[usize::from(filters.blood)]);
+        }
+        match filters.deferral {
+            None => {}
+            Some(DeferralState::Permanent) => matching.keep(&self.permanent),
+            Some(DeferralState::Temporary) => matching.keep(&self.still(filters.today)),
+            Some(DeferralState::None) => {
+                matching.drop(&self.permanent);
+                matching.drop(&self.still(filters.today));
             }
         }
-        all.into_iter()
-            .map(|(slot, words)| {
-                let at = slot as usize;
-                (
-                    slot,
-                    self.positions[at],
-                    words,
-                    self.blood[at],
-                    self.deferred[at],
-                )
-            })
-            .collect()
     }
 
+    /// Deferred with an end that is not past.
+    fn still(&self, today: u32) -> Slots {
+        let mut still = Slots::empty(self.positions.len());
+        for slot in self.ending.iter() {
+            still.set(slot, self.deferred[slot as usize] >= today);
+        }
+        still
+    }
+
+    /// Who has, for every typed word, one that answers it; without words everybody.
     fn all_of(&self, typed: &[Word], one: impl Fn(&Word) -> Slots) -> Slots {
-        let mut typed = typed.iter();
-        let mut all = match typed.next() {
-            Some(word) => one(word),
-            None => Slots::full(self.positions.len()),
+        let Some((first, others)) = typed.split_first() else {
+            return self.here.clone();
         };
-        for word in typed {
+        let mut all = one(first);
+        for word in others {
             all.keep(&one(word));
         }
         all
     }
 
     fn by_key(&self, beginning: &str) -> Slots {
+        let words = beginning_with(&self.keys, beginning);
+        self.holding(words.flat_map(|(_, numbers)| numbers))
+    }
+
+    fn by_spelling(&self, beginning: &str) -> Slots {
+        self.holding(beginning_with(&self.spelled, beginning).map(|(_, number)| number))
+    }
+
+    fn holding<'a>(&self, words: impl Iterator<Item = &'a u32>) -> Slots {
         let mut slots = Slots::empty(self.positions.len());
-        for (_, numbers) in beginning_with(&self.keys, beginning) {
-            for number in numbers {
-                slots.add(&self.holders[*number as usize]);
+        for number in words {
+            for slot in &self.holders[*number as usize] {
+                slots.set(*slot, true);
             }
         }
         slots
     }
 
-    fn by_spelling(&self, beginning: &str) -> Slots {
-        let mut slots = Slots::empty(self.positions.len());
-        for (_, number) in beginning_with(&self.spelled, beginning) {
-            slots.add(&self.holders[*number as usize]);
+    /// Who is there, with position, words, group and deferral.
+    #[cfg(test)]
+    pub(super) fn told(&self) -> Vec<(u32, i64, Vec<&str>, Vec<usize>, u32)> {
+        let mut all: BTreeMap<u32, Vec<&str>> =
+            self.here.iter().map(|slot| (slot, Vec::new())).collect();
+        for (word, number) in &self.spelled {
+            for slot in &self.holders[*number as usize] {
+                all.get_mut(slot).expect("a word of nobody").push(word);
+            }
         }
-        slots
+        let told = all.into_iter().map(|(slot, words)| {
+            let (position, deferred) =
+                (self.positions[slot as usize], self.deferred[slot as usize]);
+            assert_eq!(self.permanent.has(slot), deferred == FOREVER);
+            assert_eq!(self.ending.has(slot), (1..FOREVER).contains(&deferred));
+            let groups = (0..GROUPS).filter(|group| self.groups[*group].has(slot));
+            (slot, position, words, groups.collect(), deferred)
+        });
+        let told: Vec<_> = told.collect();
+        for set in self.groups.iter().chain([&self.permanent, &self.ending]) {
+            let mut others = set.clone();
+            others.drop(&self.here);
+            assert_eq!(others.len(), 0);
+        }
+        assert_eq!(told.len(), self.len());
+        told
     }
 }
 
@@ -304,49 +342,4 @@ fn beginning_with<'a, T>(
 ) -> impl Iterator<Item = (&'a String, &'a T)> {
     map.range::<str, _>((Bound::Included(beginning), Bound::Unbounded))
         .take_while(move |(word, _)| word.starts_with(beginning))
-}
-
-/// One bit for each slot.
-struct Slots(Vec<u64>);
-
-impl Slots {
-    fn empty(slots: usize) -> Self {
-        Self(vec![0; slots.div_ceil(64)])
-    }
-
-    fn full(slots: usize) -> Self {
-        let mut bits = vec![u64::MAX; slots.div_ceil(64)];
-        if let Some(last) = bits.last_mut()
-            && !slots.is_multiple_of(64)
-        {
-            *last = (1 << (slots % 64)) - 1;
-        }
-        Self(bits)
-    }
-
-    fn add(&mut self, slots: &[u32]) {
-        for slot in slots {
-            self.0[*slot as usize / 64] |= 1 << (slot % 64);
-        }
-    }
-
-    fn keep(&mut self, others: &Self) {
-        for (bits, other) in self.0.iter_mut().zip(&others.0) {
-            *bits &= other;
-        }
-    }
-
-    fn has(&self, slot: usize) -> bool {
-        self.0[slot / 64] & (1 << (slot % 64)) != 0
-    }
-
-    fn for_each(&self, mut each: impl FnMut(usize)) {
-        for (at, bits) in self.0.iter().enumerate() {
-            let mut bits = *bits;
-            while bits != 0 {
-                each(at * 64 + bits.trailing_zeros() as usize);
-                bits &= bits - 1;
-            }
-        }
-    }
 }

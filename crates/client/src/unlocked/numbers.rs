@@ -120,8 +120,8 @@ pub(super) async fn search(
     }
     let rows = query
         .bind(filters.blood)
-        .bind(filters.deferred.start)
-        .bind(filters.deferred.end)
+        .bind(filters.deferred().start)
+        .bind(filters.deferred().end)
         .bind(i64::from(limit) + 1)
         .bind(skip)
         .fetch_all(&mut *cache)
@@ -148,8 +148,8 @@ async fn count(
     if !filters.is_empty() {
         query = query
             .bind(filters.blood)
-            .bind(filters.deferred.start)
-            .bind(filters.deferred.end);
+            .bind(filters.deferred().start)
+            .bind(filters.deferred().end);
     }
     Ok(query.bind(COUNTED + 1).fetch_one(cache).await?)
 }
