@@ -6,7 +6,7 @@ use crate::setup;
 /// What is asked of the `bench` program.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// Records of the feed for filling, and donors for searching; 100,000 without it
+    /// Records of the feed for filling, and of people alone for searching; 100,000 without it
     #[arg(long)]
     records: Option<u64>,
     /// Only this part: probe, feed, store or search

@@ -53,16 +53,16 @@ impl Batches {
     }
 
     /// Donors with their groups and deferrals alone: what searches look at.
-    pub(crate) fn of_donors(count: u64) -> Result<Self> {
-        Self::new(count, true)
+    pub(crate) fn of_people(records: u64) -> Result<Self> {
+        Self::new(records, true)
     }
 
-    fn new(count: u64, only_people: bool) -> Result<Self> {
+    fn new(records: u64, only_people: bool) -> Result<Self> {
         Ok(Self {
-            donors: donors(count)?,
+            donors: donors(records)?,
             waiting: Vec::new(),
             only_people,
-            left: if only_people { u64::MAX } else { count },
+            left: records,
             number: 0,
         })
     }

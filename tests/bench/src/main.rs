@@ -21,7 +21,7 @@ use measured::{Line, Result};
 #[derive(Parser)]
 #[command(name = "bench")]
 struct Arguments {
-    /// Records of the feed for filling; donors for searching and for the courier's file
+    /// Records of the feed for filling; of people alone for searching; donors for the courier’s file
     #[arg(long, default_value_t = 100_000)]
     records: u64,
     /// Only this part: probe, feed, store, search or courier

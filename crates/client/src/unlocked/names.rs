@@ -290,7 +290,7 @@ impl Names {
 
     /// Who is there, with position, words, group and deferral.
     #[cfg(test)]
-    pub(super) fn told(&self) -> Vec<(u32, i64, Vec<&str>, Vec<usize>, u32)> {
+    pub(super) fn told(&self) -> Vec<String> {
         let mut all: BTreeMap<u32, Vec<&str>> =
             self.here.iter().map(|slot| (slot, Vec::new())).collect();
         for (word, number) in &self.spelled {
@@ -303,8 +303,9 @@ impl Names {
                 (self.positions[slot as usize], self.deferred[slot as usize]);
             assert_eq!(self.permanent.has(slot), deferred == FOREVER);
             assert_eq!(self.ending.has(slot), (1..FOREVER).contains(&deferred));
-            let groups = (0..GROUPS).filter(|group| self.groups[*group].has(slot));
-            (slot, position, words, groups.collect(), deferred)
+            let has = |group: &usize| self.groups[*group].has(slot);
+            let groups: Vec<usize> = (0..GROUPS).filter(has).collect();
+            format!("{slot} {position} {words:?} {groups:?} {deferred}")
         });
         let told: Vec<_> = told.collect();
         for set in self.groups.iter().chain([&self.permanent, &self.ending]) {
