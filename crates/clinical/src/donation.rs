@@ -59,6 +59,8 @@ pub struct Part {
     pub depth: u32,
     /// The latest transfusion, else the latest issue.
     pub gone_to: Option<Gone>,
+    /// An issue or a transfusion is not understood: it may have gone elsewhere, or to somebody else too.
+    pub way_unclear: bool,
 }
 
 /// Everything a card shows about a donation, as of one day.

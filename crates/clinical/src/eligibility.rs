@@ -1,6 +1,6 @@
 //! When a donor may donate next, by kind of donation: after the deferrals, and after the interval of every donation before.
 //!
-//! Nothing is guessed: without a rule, under a deferral without an end, or with a donation that is not understood there is no date.
+//! Nothing is guessed: without a rule, under a deferral without an end, or with a donation or a person that is not understood there is no date.
 
 use jiff::{ToSpan as _, civil::Date};
 
@@ -56,12 +56,17 @@ pub fn next_dates(id: &str, resources: &[Resource], today: Date, rules: &Rules) 
         .collect()
 }
 
-/// Kind and last possible day of every donation at which blood may have been taken. `None` if one of them is not understood.
+/// Kind and last possible day of every donation at which blood may have been taken. `None` if one of them, or the person's own record,
+/// is not understood.
 fn donations(id: &str, resources: &[Resource]) -> Option<Vec<(DonationKind, Date)>> {
     let mut found = Vec::new();
     for resource in resources {
-        let Resource::Procedure(procedure) = resource else {
-            continue;
+        let procedure = match resource {
+            Resource::Patient(patient) if patient.id == id && resource.not_understood() => {
+                return None;
+            }
+            Resource::Procedure(procedure) => procedure,
+            _ => continue,
         };
         if resource.patient_id() != Some(id) || !may_be_donation(procedure) {
             continue;

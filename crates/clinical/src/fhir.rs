@@ -18,6 +18,7 @@ mod product;
 mod request;
 mod resource;
 mod specimen;
+mod text;
 
 pub use adverse::{AdverseEvent, SuspectEntity};
 pub use datatypes::{
@@ -27,7 +28,7 @@ pub use datatypes::{
 pub use dispense::BiologicallyDerivedProductDispense;
 pub use flag::Flag;
 pub use observation::{Observation, ObservationComponent};
-pub use patient::{ContactPoint, Patient};
+pub use patient::{ContactPoint, Patient, PatientLink};
 pub use place::{Location, Organization};
 pub use procedure::{Performer, Procedure};
 pub use product::{BiologicallyDerivedProduct, ProductCollection, ProductProperty};

@@ -171,7 +171,7 @@ fn result(observation: &Observation) -> Option<(Test, Finding)> {
     let test = Test::from_code(observation.screening()?);
     let finding = if test == Test::Alt {
         let quantity = observation.value_quantity.as_ref()?;
-        let value = format!("{} {}", written(quantity)?, unit(quantity));
+        let value = format!("{} {}", quantity.written()?, unit(quantity));
         Finding::Number(value.trim_end().to_owned())
     } else {
         match observation.interpreted()? {
@@ -250,7 +250,7 @@ fn measured(observation: &Observation) -> Option<(Measure, String, String)> {
         if unit(systolic) != unit(diastolic) {
             return None;
         }
-        let value = format!("{}/{}", written(systolic)?, written(diastolic)?);
+        let value = format!("{}/{}", systolic.written()?, diastolic.written()?);
         return Some((Measure::Pressure, value, unit(systolic)));
     }
     let measure = match code {
@@ -260,12 +260,7 @@ fn measured(observation: &Observation) -> Option<(Measure, String, String)> {
         _ => return None,
     };
     let quantity = observation.value_quantity.as_ref()?;
-    Some((measure, written(quantity)?, unit(quantity)))
-}
-
-fn written(quantity: &Quantity) -> Option<String> {
-    quantity.number()?;
-    quantity.value.as_ref().map(ToString::to_string)
+    Some((measure, quantity.written()?, unit(quantity)))
 }
 
 fn unit(quantity: &Quantity) -> String {

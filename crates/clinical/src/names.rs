@@ -31,6 +31,9 @@ pub fn search_key(text: &str) -> String {
         .join(" ")
 }
 
+/// Words of a search that count; further ones do not.
+const MOST_WORDS: usize = 8;
+
 /// What a person typed into the search field.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Query {
@@ -38,7 +41,7 @@ pub enum Query {
     All,
     /// A number or its beginning (IIN), already decoded from the Kazakh digit row.
     Digits(String),
-    /// Words of a name, each possibly only its beginning.
+    /// Words of a name, each possibly only its beginning; at most eight.
     Words(Vec<Word>),
 }
 
@@ -73,6 +76,7 @@ impl Query {
                 spelling,
             })
             .filter(|word| !word.key.is_empty())
+            .take(MOST_WORDS)
             .collect();
         if words.is_empty() {
             Self::All
@@ -90,23 +94,25 @@ impl Query {
                 difference: None,
             });
         };
-        let mut stored: Vec<Option<String>> = words(name).into_iter().map(Some).collect();
+        let stored = words(name);
+        let mut taken = vec![false; stored.len()];
+        // Each is made once, however many words are typed; most names are found as they are spelled.
+        let mut keys: Vec<String> = Vec::new();
         let mut differences: Vec<String> = Vec::new();
         for word in typed {
             let begins =
-                |s: &&mut Option<String>| s.as_ref().is_some_and(|s| s.starts_with(&word.spelling));
-            if let Some(slot) = stored.iter_mut().find(begins) {
-                *slot = None;
+                |at: &usize| !taken[*at] && stored[*at].starts_with(word.spelling.as_str());
+            if let Some(at) = (0..stored.len()).find(begins) {
+                taken[at] = true;
                 continue;
             }
-            let slot = stored
-                .iter_mut()
-                .find(|s| s.as_ref().is_some_and(|s| latin(s).starts_with(&word.key)))?;
-            for difference in slot
-                .take()
-                .map(|s| explain(&s, &word.spelling))
-                .unwrap_or_default()
-            {
+            if keys.is_empty() {
+                keys = stored.iter().map(|word| latin(word)).collect();
+            }
+            let at = (0..stored.len())
+                .find(|at| !taken[*at] && keys[*at].starts_with(word.key.as_str()))?;
+            taken[at] = true;
+            for difference in explain(&stored[at], &word.spelling) {
                 if !differences.contains(&difference) {
                     differences.push(difference);
                 }
@@ -297,6 +303,20 @@ mod tests {
         );
         assert_eq!(Query::parse("  "), Query::All);
         assert_eq!(Query::parse("'\"-*"), Query::All);
+    }
+
+    #[test]
+    fn of_many_words_a_few_count() {
+        let Query::Words(words) = Query::parse(&"а ".repeat(5_000)) else {
+            panic!();
+        };
+        assert_eq!(words.len(), MOST_WORDS);
+        let name = format!("{}{}", "б ".repeat(5_000), "ә ".repeat(MOST_WORDS));
+        assert_eq!(
+            compare(&"а ".repeat(5_000), &name),
+            Some((false, Some("ә→а".into())))
+        );
+        assert_eq!(compare(&"а ".repeat(5_000), "Әсел"), None);
     }
 
     #[test]

@@ -220,7 +220,41 @@ fn what_is_not_understood_keeps_its_values_to_itself() {
     assert_eq!(facts.not_understood, 3);
     assert!(facts.components[0].component.not_understood);
     assert_eq!(facts.components[0].gone_to, None);
+    assert!(facts.components[0].way_unclear);
     assert_eq!(facts.donor.unwrap().id, "d-1", "it can be traced");
+}
+
+#[test]
+fn a_way_that_is_not_understood_is_told_beside_the_one_that_is() {
+    let way = |line: &str| {
+        let facts = facts(&[
+            donation("p-1", "d-1", DIN, "2026-03-01"),
+            component("c1", DIN, "ffp", &[]),
+            component("c2", DIN, "ffp", &[]),
+            issue("i-1", "r-1", "c1", "issued"),
+            line.to_owned(),
+        ])
+        .unwrap();
+        let [one, other] = &facts.components[..] else {
+            panic!("{facts:?}");
+        };
+        assert!(!other.way_unclear);
+        let to = one.gone_to.as_ref().unwrap();
+        assert_eq!(
+            (to.kind, to.recipient.id.as_str()),
+            (GoneKind::Issued, "r-1")
+        );
+        one.way_unclear
+    };
+    assert!(way(&modified(&transfusion(
+        "t-1",
+        "r-2",
+        "c1",
+        "2026-03-05"
+    ))));
+    assert!(way(&modified(&issue("i-2", "r-2", "c1", "returned"))));
+    let mistaken = issue("i-2", "r-2", "c1", "entered-in-error");
+    assert!(!way(&modified(&mistaken)));
 }
 
 #[test]

@@ -42,6 +42,7 @@ pub(crate) fn tree(din: Din, resources: &[Resource], ways: &Ways<'_>) -> Vec<Par
             }
             parts.push(Part {
                 gone_to: ways.gone(&component.id),
+                way_unclear: ways.is_unclear(&component.id),
                 component: component.clone(),
                 parent: parent.map(ToOwned::to_owned),
                 depth,

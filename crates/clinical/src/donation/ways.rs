@@ -1,6 +1,6 @@
 //! Issues, transfusions and reactions by component.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use jiff::civil::Date;
 
@@ -20,6 +20,8 @@ pub(crate) struct Ways<'a> {
     issues: BTreeMap<&'a str, Vec<&'a BiologicallyDerivedProductDispense>>,
     transfusions: BTreeMap<&'a str, Vec<&'a Procedure>>,
     reactions: BTreeMap<&'a str, Vec<&'a AdverseEvent>>,
+    /// Components of which an issue or a transfusion says something that is not understood.
+    unclear: HashSet<&'a str>,
 }
 
 /// Somebody who received a component, for whom it was handed over, or whose reaction it may have caused.
@@ -42,6 +44,7 @@ impl<'a> Ways<'a> {
             issues: BTreeMap::new(),
             transfusions: BTreeMap::new(),
             reactions: BTreeMap::new(),
+            unclear: HashSet::new(),
         };
         for resource in resources {
             match resource {
@@ -49,6 +52,16 @@ impl<'a> Ways<'a> {
                 Resource::Patient(patient) => {
                     ways.people
                         .extend(Person::read(patient).map(|person| (patient.id.as_str(), person)));
+                }
+                Resource::BiologicallyDerivedProductDispense(issue)
+                    if resource.not_understood() && issue.status != "entered-in-error" =>
+                {
+                    ways.unclear.extend(issue.product_id());
+                }
+                Resource::Procedure(procedure)
+                    if resource.not_understood() && procedure.status != "entered-in-error" =>
+                {
+                    ways.unclear.extend(procedure.components());
                 }
                 _ if resource.not_understood() => {}
                 Resource::Organization(place) => {
@@ -134,6 +147,11 @@ impl<'a> Ways<'a> {
             },
             organization: way.organization,
         })
+    }
+
+    /// Whether an issue or a transfusion of a component is not understood: it may have gone elsewhere, or to somebody else too.
+    pub(crate) fn is_unclear(&self, component: &str) -> bool {
+        self.unclear.contains(component)
     }
 
     /// Somebody's record, if it is here.

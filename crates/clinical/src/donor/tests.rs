@@ -279,6 +279,10 @@ fn what_is_not_understood_blocks_and_is_not_shown() {
     assert_eq!((deferral.from.as_str(), deferral.by.as_deref()), ("", None));
     assert_eq!((facts.blood, facts.not_understood), (None, 2));
     assert!(facts.next_dates.iter().all(|next| next.date.is_none()));
+    let person = modified(patient());
+    let unclear = self::facts(&[&person]);
+    assert_eq!(unclear.not_understood, 1);
+    assert!(unclear.next_dates.iter().all(|next| next.date.is_none()));
     let summary = Summary::assemble("d-1", &records(&[patient(), &flag])).unwrap();
     assert_eq!(summary.deferral(TODAY), DeferralState::Permanent);
     let mistaken = flag.replace("inactive", "entered-in-error");

@@ -3,6 +3,8 @@
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
+use super::text::{list, optional, required};
+
 /// A FHIR `date` or `dateTime` of any precision, read as the days it can mean.
 ///
 /// A time of day and its offset are accepted and ignored: the date counts as written, in the place where it was written.
@@ -20,7 +22,10 @@ impl FhirDate {
         let (date, time) = text
             .split_once('T')
             .map_or((text, None), |(d, t)| (d, Some(t)));
-        if !date.bytes().all(|b| b.is_ascii_digit() || b == b'-') {
+        // Four digits, and FHIR knows no year 0.
+        let year = date.get(..4)?;
+        let has_year = year.bytes().all(|b| b.is_ascii_digit()) && year != "0000";
+        if !has_year || !date.bytes().all(|b| b.is_ascii_digit() || b == b'-') {
             return None;
         }
         if let Some(time) = time {
@@ -78,7 +83,11 @@ pub struct Extension {
     pub url: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub value_code: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "optional",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub value_string: Option<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub extension: Vec<Extension>,
@@ -129,7 +138,11 @@ pub struct Coding {
     pub system: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "optional",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub display: Option<String>,
 }
 
@@ -154,7 +167,11 @@ impl Coding {
 pub struct CodeableConcept {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub coding: Vec<Coding>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "optional",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub text: Option<String>,
     #[serde(rename = "_text", skip_serializing_if = "Option::is_none")]
     pub text_element: Option<Element>,
@@ -203,7 +220,11 @@ impl CodeableConcept {
 pub struct Identifier {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub system: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "optional",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub value: Option<String>,
 }
 
@@ -230,7 +251,11 @@ impl Identifier {
 pub struct Reference {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reference: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "optional",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub display: Option<String>,
 }
 
@@ -276,7 +301,14 @@ pub struct Period {
 pub struct Quantity {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub value: Option<serde_json::Number>,
+    /// `<`, `<=`, `>=` or `>`: the value is a bound, not the quantity.
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub comparator: Option<String>,
+    #[serde(
+        default,
+        deserialize_with = "optional",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub unit: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub system: Option<String>,
@@ -285,9 +317,26 @@ pub struct Quantity {
 }
 
 impl Quantity {
-    /// The value, if it is a finite number.
+    /// The quantity, if it is a finite number and no bound of one.
     pub fn number(&self) -> Option<f64> {
-        self.value.as_ref()?.as_f64().filter(|n| n.is_finite())
+        self.bound().filter(|_| self.comparator.is_none())
+    }
+
+    /// The number that is written, be it the quantity or a bound of it that is understood.
+    pub fn bound(&self) -> Option<f64> {
+        let is_known = matches!(
+            self.comparator.as_deref(),
+            None | Some("<" | "<=" | ">=" | ">")
+        );
+        let value = self.value.as_ref().filter(|_| is_known)?;
+        value.as_f64().filter(|n| n.is_finite())
+    }
+
+    /// The number as it stands, with its comparator.
+    pub fn written(&self) -> Option<String> {
+        self.bound()?;
+        let comparator = self.comparator.as_deref().unwrap_or_default();
+        Some(format!("{comparator}{}", self.value.as_ref()?))
     }
 }
 
@@ -303,6 +352,7 @@ pub struct CodeableReference {
 /// `Annotation`: only its words.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Annotation {
+    #[serde(deserialize_with = "required")]
     pub text: String,
 }
 
@@ -311,8 +361,16 @@ pub struct Annotation {
 pub struct HumanName {
     #[serde(rename = "use", skip_serializing_if = "Option::is_none")]
     pub use_: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "optional",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub family: Option<String>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(
+        default,
+        deserialize_with = "list",
+        skip_serializing_if = "Vec::is_empty"
+    )]
     pub given: Vec<String>,
 }

@@ -179,7 +179,7 @@ impl Observation {
             );
         }
         if test == "alt" {
-            let value = self.value_quantity.as_ref().and_then(Quantity::number);
+            let value = self.value_quantity.as_ref().and_then(Quantity::bound);
             return demand(value.is_some_and(|v| v >= 0.0), "Observation.valueQuantity");
         }
         demand(

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Extension, FhirDate, FhirError, HumanName, Identifier, Meta, RECIPIENT, Reference, TEST_DATA,
-    demand, system,
+    demand, system, text::optional,
 };
 use crate::iin::Sex;
 
@@ -33,7 +33,26 @@ pub struct Patient {
     pub birth_date: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub managing_organization: Option<Reference>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deceased_boolean: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deceased_date_time: Option<String>,
+    /// Other records about the same person.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub link: Vec<PatientLink>,
 }
+
+/// `Patient.link`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct PatientLink {
+    pub other: Reference,
+    /// `replaced-by`, `replaces`, `refer` or `seealso`.
+    #[serde(rename = "type")]
+    pub type_: String,
+}
+
+/// Bytes of all names, identifiers and telephones together: what lists show of a person, and searches keep.
+const MOST_WORDS: usize = 32 * 1024;
 
 impl Patient {
     /// The name to show: the official one, else the first.
@@ -78,7 +97,33 @@ impl Patient {
             .as_deref()
     }
 
+    /// Whether something in it says more than this version knows to say: also that the record is no longer in use, that another one
+    /// took its place, or that the person died.
+    pub(crate) fn is_modified(&self) -> bool {
+        self.implicit_rules.is_some()
+            || !self.modifier_extension.is_empty()
+            || self.active == Some(false)
+            || self.deceased_boolean == Some(true)
+            || self.deceased_date_time.is_some()
+            || self.link.iter().any(|link| link.type_ == "replaced-by")
+    }
+
+    fn words(&self) -> usize {
+        let names = self
+            .name
+            .iter()
+            .flat_map(|name| name.given.iter().chain(&name.family));
+        let identifiers = self.identifier.iter().filter_map(|i| i.value.as_ref());
+        let contacts = self.telecom.iter().filter_map(|c| c.value.as_ref());
+        names
+            .chain(identifiers)
+            .chain(contacts)
+            .map(String::len)
+            .sum()
+    }
+
     pub(super) fn check(&self) -> Result<(), FhirError> {
+        demand(self.words() <= MOST_WORDS, "Patient.name is too long")?;
         let family = self.official_name().and_then(|n| n.family.as_deref());
         demand(
             family.is_some_and(|f| !f.trim().is_empty()),
@@ -100,6 +145,10 @@ pub struct ContactPoint {
     /// `phone`, `email` …
     #[serde(skip_serializing_if = "Option::is_none")]
     pub system: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "optional",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub value: Option<String>,
 }

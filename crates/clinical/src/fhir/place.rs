@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Extension, FhirError, Identifier, Meta, Reference, demand};
+use super::{Extension, FhirError, Identifier, Meta, Reference, demand, text::optional};
 
 /// A centre or one of its sites.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -19,7 +19,11 @@ pub struct Organization {
     pub identifier: Vec<Identifier>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub active: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "optional",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub name: Option<String>,
 }
 
@@ -39,7 +43,11 @@ pub struct Location {
     /// `active`, `suspended` or `inactive`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "optional",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub name: Option<String>,
     /// Whose place it is.
     #[serde(skip_serializing_if = "Option::is_none")]

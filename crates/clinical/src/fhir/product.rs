@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     CodeableConcept, Coding, Extension, FhirError, Identifier, Meta, Quantity, Reference, demand,
-    is_date, system,
+    is_date, system, text::optional,
 };
 use crate::{blood::BloodGroup, isbt128::Din};
 
@@ -31,7 +31,11 @@ pub struct BiologicallyDerivedProduct {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub product_code: Option<CodeableConcept>,
     /// `00` for an undivided component.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "optional",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub division: Option<String>,
     /// Where it stands, in [`system::PRODUCT_STATUS`].
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -76,7 +80,11 @@ pub struct ProductProperty {
     pub value_codeable_concept: Option<CodeableConcept>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub value_quantity: Option<Quantity>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "optional",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub value_string: Option<String>,
 }
 

@@ -25,6 +25,9 @@ pub struct ServiceRequest {
     /// FHIR request status.
     pub status: String,
     pub intent: String,
+    /// True turns the meaning round: that this must not be done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub do_not_perform: Option<bool>,
     /// `routine`, `urgent`, `asap` or `stat`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub priority: Option<String>,
@@ -97,6 +100,7 @@ impl ServiceRequest {
     pub(crate) fn is_modified(&self) -> bool {
         self.implicit_rules.is_some()
             || !self.modifier_extension.is_empty()
+            || self.do_not_perform == Some(true)
             || self.order_detail.iter().any(|detail| {
                 !detail.modifier_extension.is_empty()
                     || detail

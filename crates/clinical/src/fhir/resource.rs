@@ -124,8 +124,8 @@ impl Resource {
             Self::BiologicallyDerivedProduct(r) => r.is_modified(),
             Self::ServiceRequest(r) => r.is_modified(),
             Self::AdverseEvent(r) => r.is_modified(),
-            Self::Patient(_)
-            | Self::Flag(_)
+            Self::Patient(r) => r.is_modified(),
+            Self::Flag(_)
             | Self::BiologicallyDerivedProductDispense(_)
             | Self::Organization(_)
             | Self::Location(_) => {

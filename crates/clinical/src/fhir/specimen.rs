@@ -45,7 +45,7 @@ impl Specimen {
     /// Millilitres taken, if given in that unit.
     pub fn volume_ml(&self) -> Option<u32> {
         let quantity = self.collection.as_ref()?.quantity.as_ref()?;
-        let value = quantity.value.as_ref()?.as_f64()?;
+        let value = quantity.number()?;
         (quantity.code.as_deref() == Some("mL") && (0.0..=10_000.0).contains(&value))
             .then(|| value.round() as u32)
     }

@@ -183,6 +183,73 @@ fn huge_and_unknown_resources() {
 }
 
 #[test]
+fn a_person_with_too_many_words() {
+    let long = |words: &str| PATIENT.replace("Әсел", words);
+    assert_eq!(code(&long(&"ә".repeat(10_000))), "ok");
+    assert_eq!(what(&long(&"ә".repeat(20_000))), "Patient.name is too long");
+    let iin = |digits: usize| {
+        PATIENT.replacen(
+            "\"id\"",
+            &format!(
+                "\"identifier\":[{{\"system\":\"{}\",\"value\":\"{}\"}}],\"id\"",
+                system::IIN,
+                "1".repeat(digits)
+            ),
+            1,
+        )
+    };
+    assert_eq!(code(&iin(30_000)), "ok");
+    assert_eq!(what(&iin(40_000)), "Patient.name is too long");
+}
+
+#[test]
+fn modifiers_that_are_elements_count_as_such() {
+    let is_clear = |line: &str, more: &str| {
+        let line = line.replacen("\"id\"", &format!("{more},\"id\""), 1);
+        let record = Record::parse_line(line.as_bytes()).unwrap();
+        !record.resource.not_understood()
+    };
+    for clear in [
+        r#""active":true"#,
+        r#""deceasedBoolean":false"#,
+        r#""link":[{"other":{"reference":"Patient/d-2"},"type":"seealso"}]"#,
+        r#""modifierExtension":[]"#,
+    ] {
+        assert!(is_clear(PATIENT, clear), "{clear}");
+    }
+    for unclear in [
+        r#""active":false"#,
+        r#""deceasedBoolean":true"#,
+        r#""deceasedDateTime":"2026""#,
+        r#""link":[{"other":{"reference":"Patient/d-2"},"type":"replaced-by"}]"#,
+        r#""modifierExtension":[{"url":"urn:x","valueBoolean":true}]"#,
+        r#""implicitRules":"urn:x""#,
+    ] {
+        assert!(!is_clear(PATIENT, unclear), "{unclear}");
+    }
+    let request = r#"{"resourceType":"ServiceRequest","id":"s","status":"active","intent":"order","subject":{"reference":"Patient/r"}}"#;
+    assert!(is_clear(request, r#""doNotPerform":false"#));
+    assert!(!is_clear(request, r#""doNotPerform":true"#));
+}
+
+#[test]
+fn a_bound_is_no_quantity() {
+    let quantity = |text: &str| serde_json::from_str::<Quantity>(text).unwrap();
+    let exact = quantity(r#"{"value":40}"#);
+    assert_eq!(
+        (exact.number(), exact.written().as_deref()),
+        (Some(40.0), Some("40"))
+    );
+    let bound = quantity(r#"{"value":40,"comparator":">="}"#);
+    assert_eq!(
+        (bound.number(), bound.written().as_deref()),
+        (None, Some(">=40"))
+    );
+    let unknown = quantity(r#"{"value":40,"comparator":"ad"}"#);
+    assert_eq!((unknown.number(), unknown.written()), (None, None));
+}
+
+#[test]
 fn dates_of_any_precision() {
     let span = |text| FhirDate::parse(text).map(|d| (d.first.to_string(), d.last.to_string()));
     assert_eq!(
@@ -211,6 +278,13 @@ fn dates_of_any_precision() {
         "2026-09-02T99:15:00Z",
         "20240229",
         "ᠠᠠ",
+        "0000",
+        "0000-01-01",
+        "-999",
+        "-999-01-01",
+        "2026-02-30",
+        "10000-01-01",
+        "9999-12-31T23:59:59+05:00",
     ] {
         assert_eq!(span(bad), None, "{bad}");
     }

@@ -131,6 +131,7 @@ pub(super) fn serology(system: &str, code: &str, present: bool) -> ObservationCo
 /// A number with its unit, as shown and as UCUM.
 pub(super) fn quantity(value: u64, unit: &str, ucum: &str) -> Quantity {
     Quantity {
+        comparator: None,
         value: Some(value.into()),
         unit: Some(unit.to_owned()),
         system: Some(system::UCUM.to_owned()),
