@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::access::Scope;
 use crate::problem::Problem;
-use crate::storage::{Change, FeedHead, Stream, Transaction};
+use crate::storage::{Change, FeedHead, Stream, Transaction, is_full};
 
 /// Changes in one answer, unless the caller asks for fewer.
 pub const DEFAULT_LIMIT: u32 = 500;
@@ -98,7 +98,7 @@ pub async fn read(
     }
     let limit = limit.clamp(1, MAX_LIMIT);
     let mut changes = tx.changes(scope.site(), stream, after, limit + 1).await?;
-    let more = changes.len() > limit as usize;
+    let more = changes.len() > limit as usize || is_full(&changes);
     changes.truncate(limit as usize);
     // At the end the cursor goes to the head, so that a quiet site's cursor does not grow old.
     let next = match changes.last() {

@@ -3,8 +3,9 @@
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
-use infoblood_clinical::fhir::{MAX_LINE, Record, Resource};
+use infoblood_clinical::fhir::{FhirDate, MAX_LINE, Record, Resource};
 use infoblood_clinical::synthetic;
+use jiff::civil::Date;
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng as _;
 
@@ -16,6 +17,8 @@ use crate::storage::{Database, FeedStorage, NewResource, SiteStorage, Transactio
 const DONORS_AT_ONCE: usize = 200;
 /// Resources handed to the storage at once while importing.
 const RESOURCES_AT_ONCE: usize = 1_000;
+/// Or as many as hold so much.
+const BYTES_AT_ONCE: usize = 16 * 1024 * 1024;
 
 /// What was loaded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -123,6 +126,10 @@ pub async fn import<D: Database>(
 ) -> Result<Loaded, ImportError> {
     let mut tx = context.database.write().await.map_err(Problem::from)?;
     let known = tx.sites().await.map_err(Problem::from)?;
+    let today = jiff::Timestamp::from_second(context.now())
+        .map_err(Problem::internal)?
+        .to_zoned(jiff::tz::TimeZone::UTC)
+        .date();
     let mut loaded = Loaded {
         sources: 0,
         resources: 0,
@@ -135,7 +142,7 @@ pub async fn import<D: Database>(
             source,
         };
         let mut lines = Lines::open(path).map_err(unreadable)?;
-        let mut batch = Vec::new();
+        let (mut batch, mut bytes) = (Vec::new(), 0);
         while let Some((number, line)) = lines.next().map_err(unreadable)? {
             let refused = |code, detail| ImportError::Line {
                 file: name.clone(),
@@ -145,6 +152,10 @@ pub async fn import<D: Database>(
             };
             let record = Record::parse_line(line)
                 .map_err(|error| refused(error.code(), error.to_string()))?;
+            if is_born_later(&record.resource, today) {
+                let detail = "somebody is not born yet: Patient.birthDate is after today";
+                return Err(refused("birth-in-future", detail.to_owned()));
+            }
             let site = match (record.resource.site(), known.as_slice()) {
                 (Some(code), known) => known.iter().find(|site| site.code == code),
                 (None, [only]) => Some(only),
@@ -159,15 +170,17 @@ pub async fn import<D: Database>(
             if !loaded.sites.contains(&site.code) {
                 loaded.sites.push(site.code.clone());
             }
+            bytes += record.raw.len();
             batch.push(new_resource(
                 &record.resource,
-                Some(record.raw.clone()),
+                Some(record.raw),
                 &site.code,
             )?);
             loaded.resources += 1;
-            if batch.len() >= RESOURCES_AT_ONCE {
+            if batch.len() >= RESOURCES_AT_ONCE || bytes >= BYTES_AT_ONCE {
                 tx.put_resources(&batch).await.map_err(Problem::from)?;
                 batch.clear();
+                bytes = 0;
             }
         }
         tx.put_resources(&batch).await.map_err(Problem::from)?;
@@ -175,6 +188,15 @@ pub async fn import<D: Database>(
     }
     tx.commit().await.map_err(Problem::from)?;
     Ok(loaded)
+}
+
+/// Whether a person's birthday has begun nowhere on earth.
+fn is_born_later(resource: &Resource, today: Date) -> bool {
+    let Resource::Patient(patient) = resource else {
+        return false;
+    };
+    let birth = patient.birth_date.as_deref().and_then(FhirDate::parse);
+    birth.is_some_and(|birth| today.tomorrow().is_ok_and(|last| birth.first > last))
 }
 
 fn new_resource(

@@ -37,6 +37,9 @@ pub struct NewResource {
     pub body: String,
 }
 
+/// Once changes hold this much, no further one is read with them: whoever asks for many of them, and whoever answers, has them in memory.
+pub const MOST_BYTES: usize = 16 * 1024 * 1024;
+
 /// One change as read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
@@ -48,6 +51,12 @@ pub struct Change {
     pub id: String,
     /// JSON; absent if the resource was deleted.
     pub body: Option<String>,
+}
+
+/// Whether changes hold so much that there may be more than was read.
+pub fn is_full(changes: &[Change]) -> bool {
+    let bodies = changes.iter().filter_map(|change| change.body.as_ref());
+    bodies.map(String::len).sum::<usize>() >= MOST_BYTES
 }
 
 /// Clinical resources and the feed of their changes.
@@ -75,7 +84,7 @@ pub trait FeedStorage {
         id: &str,
     ) -> impl Future<Output = Stored<Option<String>>> + Send;
 
-    /// Changes after `after` in the scope of `site`, in order, at most `limit`.
+    /// Changes after `after` in the scope of `site`, in order, at most `limit`; fewer, but at least one, if they hold [`MOST_BYTES`].
     fn changes(
         &mut self,
         site: &str,

@@ -22,6 +22,7 @@ pub(super) async fn run<D: Database>(database: &D) {
     agreements(database).await;
     sessions(database).await;
     feed(database).await;
+    large_changes(database).await;
     audit(database).await;
     courier(database).await;
 }
@@ -481,6 +482,37 @@ async fn feed<D: Database>(database: &D) {
     assert_eq!(tx.feed_head().await.unwrap().floor, 6);
     assert_eq!(tx.changes("A", Stream::All, 5, 9).await.unwrap(), []);
     tx.commit().await.unwrap();
+}
+
+/// What is large comes a few at a time, each once.
+async fn large_changes<D: Database>(database: &D) {
+    const COUNT: usize = 70;
+    let large = |n: usize| NewResource {
+        body: "x".repeat(256 * 1024),
+        ..resource(&n.to_string(), "B", false, false)
+    };
+    // Rolled back at the end.
+    let mut tx = database.write().await.unwrap();
+    let before = tx.feed_head().await.unwrap().sequence;
+    let all: Vec<_> = (0..COUNT).map(large).collect();
+    tx.put_resources(&all).await.unwrap();
+    let (mut seen, mut after) = (Vec::new(), before);
+    loop {
+        let page = tx.changes("B", Stream::All, after, 2_000).await.unwrap();
+        let Some(last) = page.last() else {
+            break;
+        };
+        after = last.sequence;
+        assert_eq!(is_full(&page), seen.is_empty(), "{}", page.len());
+        seen.extend(page.into_iter().map(|change| change.id));
+    }
+    seen.sort_by_key(|id| id.parse::<usize>().unwrap());
+    assert!(
+        seen.iter()
+            .enumerate()
+            .all(|(at, id)| *id == at.to_string())
+    );
+    assert_eq!(seen.len(), COUNT);
 }
 
 async fn audit<D: Database>(database: &D) {

@@ -1,10 +1,11 @@
 use std::collections::BTreeMap;
 
+use futures::TryStreamExt as _;
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 
 use super::{PostgresTx, Stored, signed, unsigned};
-use crate::storage::{Change, FeedHead, FeedStorage, NewResource, Stream};
+use crate::storage::{Change, FeedHead, FeedStorage, MOST_BYTES, NewResource, Stream};
 
 fn change(row: &PgRow) -> Stored<Change> {
     let deleted: bool = row.try_get("deleted")?;
@@ -124,13 +125,20 @@ impl FeedStorage for PostgresTx {
                  WHERE safety AND (national OR site = $1) AND sequence > $2 ORDER BY sequence LIMIT $3"
             }
         };
-        let rows = sqlx::query(sql)
+        let mut rows = sqlx::query(sql)
             .bind(site)
             .bind(signed(after)?)
             .bind(i64::from(limit))
-            .fetch_all(self.conn())
-            .await?;
-        rows.iter().map(change).collect()
+            .fetch(self.conn());
+        let (mut changes, mut bytes) = (Vec::new(), 0);
+        while bytes < MOST_BYTES
+            && let Some(row) = rows.try_next().await?
+        {
+            let change = change(&row)?;
+            bytes += change.body.as_ref().map_or(0, String::len);
+            changes.push(change);
+        }
+        Ok(changes)
     }
 
     async fn raise_floor(&mut self, floor: u64) -> Stored<()> {

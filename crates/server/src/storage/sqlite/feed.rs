@@ -1,8 +1,9 @@
+use futures::TryStreamExt as _;
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
 use super::{SqliteTx, Stored, signed, unsigned};
-use crate::storage::{Change, FeedHead, FeedStorage, NewResource, Stream};
+use crate::storage::{Change, FeedHead, FeedStorage, MOST_BYTES, NewResource, Stream};
 
 fn change(row: &SqliteRow) -> Stored<Change> {
     let deleted: bool = row.try_get("deleted")?;
@@ -104,13 +105,20 @@ impl FeedStorage for SqliteTx {
                  WHERE safety AND (national OR site = ?) AND sequence > ? ORDER BY sequence LIMIT ?"
             }
         };
-        let rows = sqlx::query(sql)
+        let mut rows = sqlx::query(sql)
             .bind(site)
             .bind(signed(after)?)
             .bind(limit)
-            .fetch_all(self.conn()?)
-            .await?;
-        rows.iter().map(change).collect()
+            .fetch(self.conn()?);
+        let (mut changes, mut bytes) = (Vec::new(), 0);
+        while bytes < MOST_BYTES
+            && let Some(row) = rows.try_next().await?
+        {
+            let change = change(&row)?;
+            bytes += change.body.as_ref().map_or(0, String::len);
+            changes.push(change);
+        }
+        Ok(changes)
     }
 
     async fn raise_floor(&mut self, floor: u64) -> Stored<()> {
