@@ -114,6 +114,8 @@ impl DonorPage {
 pub struct DonorCard {
     /// What is known, as of today.
     pub facts: Facts,
+    /// How many other donors' records have the same IIN.
+    pub same_iin: u32,
     /// When the access was recorded.
     pub logged_at: Timestamp,
     /// Age of the data: when the change feed was last read to its end.
@@ -255,8 +257,18 @@ impl UnlockedWorkstation {
         }
         let facts = Facts::assemble(id, &resources, self.today(), Rules::builtin())
             .map_err(|_| UnlockError::Unknown)?;
+        let iin: String = facts.iin.chars().filter(char::is_ascii_digit).collect();
+        let same_iin = sqlx::query_scalar(
+            "SELECT count(*) FROM number WHERE key = 'i' || ?1 AND ?1 <> '' AND donor <> ?2",
+        )
+        .bind(iin)
+        .bind(id)
+        .fetch_one(&mut *cache)
+        .await
+        .map_err(DatabaseError::from)?;
         Ok(DonorCard {
             facts,
+            same_iin,
             logged_at,
             as_of: cache::as_of(&mut cache).await?,
         })

@@ -90,7 +90,8 @@ impl UnlockedWorkstation {
             match downloaded {
                 Ok(()) => return Ok(()),
                 Err(UnlockError::Transport(TransportError::Refused { code, .. }))
-                    if code == "cursor-expired" && !is_refill =>
+                    if matches!(code.as_str(), "cursor-expired" | "cursor-malformed")
+                        && !is_refill =>
                 {
                     is_refill = true;
                     self.writer().await?.clear().await?;
@@ -120,6 +121,10 @@ impl UnlockedWorkstation {
                 }
                 match end {
                     Some((_, false)) => return Ok(()),
+                    // More of the same would come without end.
+                    Some((cursor, true)) if after.as_ref() == Some(&cursor) => {
+                        return Err(TransportError::NotProtocol.into());
+                    }
                     Some((cursor, true)) => {
                         after = Some(cursor);
                         break;

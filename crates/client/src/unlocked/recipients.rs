@@ -54,6 +54,8 @@ pub struct RecipientPage {
 pub struct RecipientCard {
     /// What is known, as of today.
     pub facts: Facts,
+    /// How many other recipients' records have the same IIN.
+    pub same_iin: u32,
     /// When the access was recorded.
     pub logged_at: Timestamp,
     /// Age of the data: when the change feed was last read to its end.
@@ -97,8 +99,18 @@ impl UnlockedWorkstation {
         let resources = resources(&mut cache, id).await?;
         let facts = Facts::assemble(id, &resources, self.today())
             .map_err(|_| UnlockError::UnknownRecipient)?;
+        let iin: String = facts.iin.chars().filter(char::is_ascii_digit).collect();
+        let same_iin = sqlx::query_scalar(
+            "SELECT count(*) FROM recipient WHERE iin = ?1 AND ?1 <> '' AND id <> ?2",
+        )
+        .bind(iin)
+        .bind(id)
+        .fetch_one(&mut *cache)
+        .await
+        .map_err(DatabaseError::from)?;
         Ok(RecipientCard {
             facts,
+            same_iin,
             logged_at,
             as_of: cache::as_of(&mut cache).await?,
         })

@@ -274,6 +274,25 @@ async fn a_cut_feed_resumes_where_it_ended() {
 }
 
 #[tokio::test]
+async fn a_feed_that_leads_to_itself_ends_and_a_cursor_that_is_none_is_left_behind() {
+    let central = Central::start().await;
+    central.seed(20).await;
+    let machine = Machine::new();
+    let (workstation, session) = enrolled(&central, &machine, "feed").await;
+    let open = session.unlock(&workstation, true).await.unwrap();
+    let more = b"{\"cursor\":\"nowhere\",\"end\":true,\"more\":true}\n".to_vec();
+    central.fault(
+        "/v1/changes",
+        Fault::Answer(200, "application/x-ndjson", more),
+    );
+    assert_eq!(open.refresh().await.unwrap_err().code(), "server-not-json");
+    central.honest();
+    open.refresh().await.unwrap();
+    let page = open.search(open.gate(), "", None, 100).await.unwrap();
+    assert_eq!(page.total, 20);
+}
+
+#[tokio::test]
 async fn a_grant_for_somebody_else_opens_nothing() {
     let central = Central::start().await;
     let machine = Machine::new();
