@@ -482,6 +482,8 @@ seam! {
         pub age: u32,
         pub iin: String,
         pub iin_valid: bool,
+        /// How many other donors' records have the same IIN.
+        pub same_iin: u32,
         pub donor_number: Option<String>,
         /// Invented, for training.
         pub training: bool,

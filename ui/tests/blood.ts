@@ -24,6 +24,7 @@ export const component: ComponentRow = {
   parent: null,
   depth: 0,
   gone_to: null,
+  way_unclear: false,
   not_understood: false,
 };
 
@@ -125,6 +126,7 @@ export const recipientCard: RecipientCard = {
   age: 41,
   iin: '850715400129',
   iin_valid: true,
+  same_iin: 0,
   training: true,
   blood: { abo: 'O', rh: '-', kell: null },
   blood_conflict: [

@@ -39,6 +39,7 @@ const card: DonorCard = {
   vitals: [{ code: 'hb', value: '112', unit: 'g/L', date: '2026-11-20' }],
   phone: '+7 701 000 00 00',
   not_understood: 1,
+  same_iin: 2,
   as_of: '2026-11-19T04:41:00Z',
 };
 
@@ -76,6 +77,9 @@ describe.each<Lang>(['kk', 'ru'])('%s', (language) => {
       expect(screen.getByTestId(part).querySelector('[data-testid="age"]')).toBeTruthy();
     expect(shown.querySelector('.banner [data-testid="age"]')).toBeTruthy();
     expect(text).toContain(language === 'kk' ? 'Түсініксіз жазба саны: 1' : 'Непонятных записей: 1');
+    expect(text).toContain(
+      language === 'kk' ? 'Осы ЖСН көрсетілген басқа жазба саны: 2' : 'Других записей с этим ИИН: 2',
+    );
     expect(text).not.toMatch(/card\.|screening\.|%\{/);
     // The older donations come when asked for.
     const timeline = screen.getByTestId('timeline');

@@ -47,6 +47,22 @@ describe.each(languages)('donation in %s', (language) => {
     expect(onrecipient).toHaveBeenCalledWith('r-1');
   });
 
+  it('says where a component may have gone besides what is understood', () => {
+    const call = { ondonor: vi.fn(), onrecipient: vi.fn(), onlookback: vi.fn() };
+    const components = donation.components.map((part) => ({ ...part, way_unclear: true }));
+    render(Donation, { card: { ...donation, components }, who, zone, ...call });
+    const rows = screen.getAllByTestId('component').map((row) => row.textContent);
+    expect(rows).toHaveLength(3);
+    for (const row of rows)
+      expect(row).toContain(
+        say(
+          'берілгені немесе құйылғаны туралы түсініксіз жазба бар',
+          'о выдаче или переливании есть непонятная запись',
+        ),
+      );
+    expect(rows[1]).toContain('Реципиент Бір');
+  });
+
   it('looks back to everybody, on the screen and on paper', async () => {
     reset();
     const call = { ondonor: vi.fn(), onrecipient: vi.fn(), ondonation: vi.fn(), onback: vi.fn() };

@@ -131,6 +131,7 @@ export const card: DonorCard = {
   age: 41,
   iin: '850715400129',
   iin_valid: false,
+  same_iin: 0,
   donor_number: 'D-1',
   training: true,
   deferrals: [
@@ -260,6 +261,7 @@ export const component: ComponentRow = {
   parent: null,
   depth: 0,
   gone_to: null,
+  way_unclear: false,
   not_understood: false,
 };
 

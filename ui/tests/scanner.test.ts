@@ -143,6 +143,48 @@ describe('a burst', () => {
     expect(press({ code: 'Enter' })?.text).toBe('K00126\u001d1');
   });
 
+  it('among cut, doubled and typed ones comes out whole, and nothing else comes out that was not scanned', () => {
+    const next = random(5);
+    const pick = (count: number) => Math.floor(next() * count);
+    for (let run = 0; run < 500; run += 1) {
+      const burst = new Burst();
+      const expected: string[] = [];
+      const got: string[] = [];
+      let at = 0;
+      for (let part = 0; part < 12; part += 1) {
+        const cut = 1 + pick(DIN.length - 1);
+        const [text, scans, gap] = [
+          [`${DIN}\n`, [DIN], () => 2 + next() * 25],
+          [`${DIN}\n${DIN}\n`, [DIN, DIN], () => 2 + next() * 25],
+          // Its end was lost: whatever comes next is not its end.
+          [DIN.slice(0, cut), [], fast],
+          [`${DIN.slice(cut)}\n`, DIN.length - cut >= 6 ? [DIN.slice(cut)] : [], fast],
+          [`${'kasymova'.slice(pick(8))}${pick(2) ? '\n' : ''}`, [], () => 70 + next() * 200],
+        ][pick(5)] as [string, string[], () => number];
+        const played = play(burst, text, at, gap);
+        expected.push(...scans);
+        got.push(...played.scans.map((scan) => scan.text));
+        at = played.at + 150 + next() * 1000;
+      }
+      expect(got).toEqual(expected);
+    }
+  });
+
+  it('of two scanners at once comes as it came, never as the number of one of them', () => {
+    const next = random(6);
+    const other = 'KZ00126000002H';
+    for (let run = 0; run < 300; run += 1) {
+      const left = [[...DIN], [...other]];
+      let mixed = '';
+      while (left.some((rest) => rest.length > 0)) {
+        const rest = left[next() < 0.5 ? 0 : 1];
+        mixed += rest?.shift() ?? '';
+      }
+      const scans = play(new Burst(), `${mixed}\n`, 0, fast).scans.map((scan) => scan.text);
+      expect(scans).toEqual([mixed]);
+    }
+  });
+
   it('never ends in an exception, whatever is pressed', () => {
     const next = random(4);
     const codes = ['KeyA', 'Digit0', 'Equal', 'Enter', 'Tab', 'ShiftLeft', 'F2', '', 'Unidentified', 'Space'];

@@ -205,6 +205,7 @@ describe('donors', () => {
     age: 41,
     iin: '850715400129',
     iin_valid: true,
+    same_iin: 0,
     donor_number: 'D-1',
     training: true,
     deferrals: [

@@ -113,6 +113,7 @@ fn parts(parts: Vec<donation::Part>, now: &Zoned) -> Vec<ComponentRow> {
             parent: part.parent,
             depth: part.depth,
             gone_to: part.gone_to.map(gone),
+            way_unclear: part.way_unclear,
             ..component_row(part.component, now)
         })
         .collect()

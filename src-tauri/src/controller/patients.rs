@@ -116,6 +116,7 @@ fn donor_card(card: client::DonorCard) -> DonorCard {
         age: u32::try_from(facts.age).unwrap_or(0),
         iin: facts.iin,
         iin_valid: facts.iin_valid,
+        same_iin: card.same_iin,
         donor_number: facts.donor_number,
         training: facts.training,
         deferrals: facts.deferrals.into_iter().map(deferral).collect(),

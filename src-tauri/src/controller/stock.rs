@@ -196,6 +196,7 @@ pub(super) fn component_row(component: component::Component, now: &Zoned) -> Com
         parent: component.parents.into_iter().next(),
         depth: 0,
         gone_to: None,
+        way_unclear: false,
         not_understood: component.not_understood,
     }
 }
@@ -254,6 +255,7 @@ fn recipient_card(card: client::RecipientCard) -> RecipientCard {
         age: u32::try_from(facts.age).unwrap_or(0),
         iin: facts.iin,
         iin_valid: facts.iin_valid,
+        same_iin: card.same_iin,
         training: facts.training,
         blood: facts.blood.map(blood_group),
         blood_conflict: facts.blood_conflict.into_iter().map(blood_group).collect(),

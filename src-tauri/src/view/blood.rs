@@ -57,6 +57,8 @@ seam! {
         /// Steps from the root of its tree.
         pub depth: u32,
         pub gone_to: Option<GoneTo>,
+        /// An issue or a transfusion is not understood: it may have gone elsewhere, or to somebody else too.
+        pub way_unclear: bool,
         pub not_understood: bool,
     }
 
@@ -163,6 +165,8 @@ seam! {
         pub age: u32,
         pub iin: String,
         pub iin_valid: bool,
+        /// How many other recipients' records have the same IIN.
+        pub same_iin: u32,
         /// Invented, for training.
         pub training: bool,
         /// The value that is safer for somebody who receives blood.

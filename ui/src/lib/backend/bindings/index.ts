@@ -314,7 +314,11 @@ export type DonorCard = { id: string, family: string, given: string, patronymic:
 /**
  * Full years today.
  */
-age: number, iin: string, iin_valid: boolean, donor_number: string | null, 
+age: number, iin: string, iin_valid: boolean, 
+/**
+ * How many other donors' records have the same IIN.
+ */
+same_iin: number, donor_number: string | null, 
 /**
  * Invented, for training.
  */
@@ -380,7 +384,11 @@ parent: string | null,
 /**
  * Steps from the root of its tree.
  */
-depth: number, gone_to: GoneTo | null, not_understood: boolean, };
+depth: number, gone_to: GoneTo | null, 
+/**
+ * An issue or a transfusion is not understood: it may have gone elsewhere, or to somebody else too.
+ */
+way_unclear: boolean, not_understood: boolean, };
 
 export type GoneKind = "issued" | "transfused";
 
@@ -471,6 +479,10 @@ export type RecipientCard = { id: string, family: string, given: string, patrony
  * Full years today.
  */
 age: number, iin: string, iin_valid: boolean, 
+/**
+ * How many other recipients' records have the same IIN.
+ */
+same_iin: number, 
 /**
  * Invented, for training.
  */
