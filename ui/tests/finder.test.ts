@@ -55,6 +55,26 @@ describe('the list', () => {
     await waitFor(() => expect(opened()).toEqual(['d-1', 'd-0']));
   });
 
+  it('answers every key, and of those that come during an answer only the last', async () => {
+    render(App);
+    await screen.findAllByTestId('donor-row');
+    const field = screen.getByTestId<HTMLInputElement>('donor-search');
+    const queries = () =>
+      asked.filter((one) => one.command === 'search_donors').map((one) => one.args['query']);
+    await fireEvent.input(field, { target: { value: 'к' } });
+    await waitFor(() => expect(queries()).toEqual(['', 'к']));
+    let release: (() => void) | undefined;
+    const held = new Promise<void>((go) => (release = go));
+    answer('search_donors', ({ query }) =>
+      held.then(() => ({ total: 1, rows: [{ ...sample.row, id: `d-${String(query)}` }], next: null })),
+    );
+    for (const value of ['ка', 'кас', 'касы', 'касым']) await fireEvent.input(field, { target: { value } });
+    expect(queries()).toEqual(['', 'к', 'ка']);
+    release?.();
+    await waitFor(() => expect(screen.getByTestId('donor-row').dataset['id']).toBe('d-касым'));
+    expect(queries()).toEqual(['', 'к', 'ка', 'касым']);
+  });
+
   it('loads further pages as its end comes near', async () => {
     render(App);
     await screen.findAllByTestId('donor-row');

@@ -131,10 +131,10 @@ describe('a scan', () => {
 
   it('whose number belongs to several leads to the search', async () => {
     const field = await open();
-    answer('read_scan', ({ text }) => ({ kind: 'several', text, among: 'donors' }));
+    answer('read_scan', ({ text }) => ({ kind: 'several', text, donors: ['d-1', 'd-2'], recipients: [] }));
     await scan('850715400129');
     await waitFor(() => expect(field.value).toBe('850715400129'));
-    answer('read_scan', ({ text }) => ({ kind: 'several', text, among: 'recipients' }));
+    answer('read_scan', ({ text }) => ({ kind: 'several', text, donors: [], recipients: ['r-1', 'r-2'] }));
     await scan('900101300017');
     await waitFor(() =>
       expect(
@@ -142,6 +142,37 @@ describe('a scan', () => {
       ).toContain('900101300017'),
     );
     expect(screen.queryByTestId('donor-search')).toBeNull();
+  });
+
+  it('of a donor who is a recipient too asks which is meant', async () => {
+    const field = await open();
+    answer('read_scan', ({ text }) => ({
+      kind: 'several',
+      text,
+      donors: ['d-1'],
+      recipients: ['r-1', 'r-2'],
+    }));
+    await scan('850715400129');
+    const donor = await screen.findByTestId('scan-donor');
+    await waitFor(() => expect(document.activeElement).toBe(donor));
+    expect(field.value).toBe('');
+    // One has a card, and it is opened.
+    await fireEvent.click(donor);
+    await screen.findByTestId('donor-card');
+    expect(screen.queryByTestId('scan-note')).toBeNull();
+    // More have a list.
+    await scan('900101300017');
+    await fireEvent.click(await screen.findByTestId('scan-recipient'));
+    await waitFor(() =>
+      expect(
+        asked.filter((one) => one.command === 'search_recipients').map((one) => one.args['query']),
+      ).toContain('900101300017'),
+    );
+    // Nothing is chosen with Esc.
+    await scan('850715400129');
+    await screen.findByTestId('scan-note');
+    await fireEvent.keyDown(window, { code: 'Escape' });
+    expect(screen.queryByTestId('scan-note')).toBeNull();
   });
 
   it.each<Lang>(['kk', 'ru'])('that cannot be used says so in %s, as it was read', async (language) => {

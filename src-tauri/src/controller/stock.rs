@@ -18,8 +18,8 @@ use super::{
 };
 use crate::view::{
     Antibody, AppError, ComponentRow, ExpiryBucket, HospitalRequest, Inventory, InventoryCell,
-    InventoryFilter, People, Product, ProductStatus, ProductStock, Reaction, RecipientCard,
-    RecipientPage, RecipientRow, Scan, Soon, Transfusion,
+    InventoryFilter, Product, ProductStatus, ProductStock, Reaction, RecipientCard, RecipientPage,
+    RecipientRow, Scan, Soon, Transfusion,
 };
 
 /// The most of a scanned text that is told back.
@@ -93,23 +93,26 @@ impl Controller {
 }
 
 /// Whose number it is.
-fn person(iin: &Iin, mut holders: Vec<client::Holder>) -> Scan {
+fn person(iin: &Iin, holders: Vec<client::Holder>) -> Scan {
     let text = iin.to_string();
-    match (holders.pop(), holders.first()) {
-        (None, _) => Scan::Unknown {
+    let (mut donors, mut recipients) = (Vec::new(), Vec::new());
+    for holder in holders {
+        match holder {
+            client::Holder::Donor(id) => donors.push(id),
+            client::Holder::Recipient(id) => recipients.push(id),
+        }
+    }
+    match (&donors[..], &recipients[..]) {
+        ([], []) => Scan::Unknown {
             text,
             expected: Expected::KnownIin.code().to_owned(),
         },
-        (Some(client::Holder::Donor(id)), None) => Scan::Donor { id },
-        (Some(client::Holder::Recipient(id)), None) => Scan::Recipient { id },
-        // Donors come first.
-        (Some(_), Some(client::Holder::Donor(_))) => Scan::Several {
+        ([id], []) => Scan::Donor { id: id.clone() },
+        ([], [id]) => Scan::Recipient { id: id.clone() },
+        _ => Scan::Several {
             text,
-            among: People::Donors,
-        },
-        (Some(_), Some(client::Holder::Recipient(_))) => Scan::Several {
-            text,
-            among: People::Recipients,
+            donors,
+            recipients,
         },
     }
 }
@@ -330,9 +333,10 @@ mod tests {
         let iin = iin.unwrap();
         let donor = |id: &str| Holder::Donor(id.into());
         let recipient = |id: &str| Holder::Recipient(id.into());
-        let several = |among| Scan::Several {
+        let several = |donors: &[&str], recipients: &[&str]| Scan::Several {
             text: iin.to_string(),
-            among,
+            donors: donors.iter().map(ToString::to_string).collect(),
+            recipients: recipients.iter().map(ToString::to_string).collect(),
         };
         for (holders, scan) in [
             (
@@ -344,11 +348,11 @@ mod tests {
             ),
             (vec![donor("d")], Scan::Donor { id: "d".into() }),
             (vec![recipient("r")], Scan::Recipient { id: "r".into() }),
-            (vec![donor("a"), donor("b")], several(People::Donors)),
-            (vec![donor("a"), recipient("r")], several(People::Donors)),
+            (vec![donor("a"), donor("b")], several(&["a", "b"], &[])),
+            (vec![donor("a"), recipient("r")], several(&["a"], &["r"])),
             (
                 vec![recipient("r"), recipient("s")],
-                several(People::Recipients),
+                several(&[], &["r", "s"]),
             ),
         ] {
             assert_eq!(person(&iin, holders), scan);

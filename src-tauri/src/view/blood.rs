@@ -232,10 +232,6 @@ seam! {
         pub din: Option<String>,
     }
 
-    #[derive(Copy, Eq)]
-    #[serde(rename_all = "lowercase")]
-    pub enum People { Donors, Recipients }
-
     /// What a scan or a typed number is.
     #[derive(Eq)]
     #[serde(tag = "kind", rename_all = "kebab-case")]
@@ -243,8 +239,8 @@ seam! {
         Donation { din: String },
         Donor { id: String },
         Recipient { id: String },
-        /// More than one record has this IIN: the search of `among` shows them; of donors, if any of them is one.
-        Several { text: String, among: People },
+        /// More than one record has this IIN: their ids.
+        Several { text: String, donors: Vec<String>, recipients: Vec<String> },
         /// The words for what was expected stand under `scan.expected.<expected>`.
         Unknown { text: String, expected: String },
         /// It has the form of a number, and its check character is another.

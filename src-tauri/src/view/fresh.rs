@@ -29,7 +29,7 @@ fn typescript() -> String {
         DeferralState BloodGroup
         DeferralKind Deferral DonationKind DonationStatus Donation Sex DonorCard
         Product ProductStatus ComponentRow GoneKind GoneTo InventoryFilter Soon Inventory ProductStock InventoryCell ExpiryBucket
-        RecipientPage RecipientRow RecipientCard Antibody HospitalRequest Transfusion Reaction People Scan
+        RecipientPage RecipientRow RecipientCard Antibody HospitalRequest Transfusion Reaction Scan
         NextDate NextDateBlock ScreeningRow ScreeningResult ScreeningValue Antigen Vital VitalCode Named DonationCard Lookback LookbackDonation
         LookbackRecipient
     }

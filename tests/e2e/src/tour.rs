@@ -242,7 +242,8 @@ fn choose(rows: &[Value]) -> Option<Donor> {
     donors.into_iter().nth(special.unwrap_or(0))
 }
 
-fn without_kazakh_letters(name: &str) -> String {
+/// As somebody without Kazakh letters on the keyboard types it.
+pub fn without_kazakh_letters(name: &str) -> String {
     let letter = |letter| match letter {
         'ә' => 'а',
         'ғ' => 'г',

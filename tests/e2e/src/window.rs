@@ -264,9 +264,7 @@ impl Window {
 
     /// Presses a key while Control is held, wherever the focus is.
     pub async fn press_with_control(&self, key: &str) -> Result {
-        let focused = self.client.active_element().await?;
-        focused.send_keys(&format!("{}{key}", Key::Control)).await?;
-        Ok(())
+        self.type_here(&format!("{}{key}", Key::Control)).await
     }
 
     /// Chooses a file, as the system's dialog would: the field with this test id may be hidden behind its label.
@@ -301,6 +299,17 @@ impl Window {
     /// Runs JavaScript in the page.
     pub async fn script(&self, script: &str, arguments: Vec<Value>) -> Result<Value> {
         Ok(self.client.execute(script, arguments).await?)
+    }
+
+    /// Runs JavaScript that answers later, through its last argument.
+    pub async fn script_later(&self, script: &str) -> Result<Value> {
+        Ok(self.client.execute_async(script, Vec::new()).await?)
+    }
+
+    /// Types where the focus is, as a keyboard does.
+    pub async fn type_here(&self, text: &str) -> Result {
+        let focused = self.client.active_element().await?;
+        Ok(focused.send_keys(text).await?)
     }
 
     /// What the page shows, as text, for messages: its beginning and its end.

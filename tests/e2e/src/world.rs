@@ -50,6 +50,11 @@ impl Drop for Folder {
 impl World {
     /// Sets everything up and starts the server. Without `visible` the window opens on a display of its own.
     pub fn new(visible: bool) -> Result<Self> {
+        Self::with_donors(visible, DONORS)
+    }
+
+    /// The same with so many donors.
+    pub fn with_donors(visible: bool, donors: u32) -> Result<Self> {
         // An error means that it is installed already.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let folder = tempfile::Builder::new()
@@ -65,7 +70,7 @@ impl World {
             )?,
             server.add_person("s.petrov", "Петров Сергей", "тихий снег 41 дорога harbour")?,
         ];
-        server.seed(DONORS, 2026)?;
+        server.seed(donors, 2026)?;
         server.start()?;
         let profile = folder.0.join("site.json");
         server.profile(&profile)?;

@@ -13,6 +13,8 @@ const COUNTED = 1000;
 export class Pages<Row extends { id: string }> {
   query = $state('');
   rows = $state.raw<Row[]>([]);
+  /** The query that the rows answer. */
+  shown = $state('');
   total = $state(0);
   searching = $state(true);
   error = $state<AppError | null>(null);
@@ -20,6 +22,9 @@ export class Pages<Row extends { id: string }> {
   private answered: string | null = null;
   private next: string | null = null;
   private asked = 0;
+  /** The newest question, while an older one is being answered. */
+  private waiting: string | null = null;
+  private isAsking = false;
 
   constructor(private readonly ask: (query: string, after: string | null) => Promise<Page<Row>>) {}
 
@@ -35,13 +40,23 @@ export class Pages<Row extends { id: string }> {
     return String(this.counted(isNarrowed) ?? `${String(COUNTED)}+`);
   }
 
-  /** The first page, unless the rows answer this very question already. */
+  /** The first page, unless the rows answer this very question already. One after the other: of what comes meanwhile only the newest. */
   async search(question: string): Promise<void> {
-    if (this.answered === question && !this.error) return;
-    const answer = await this.page(null);
-    if (!answer) return;
-    this.answered = question;
-    this.rows = answer.rows;
+    this.waiting = question;
+    if (this.isAsking) return;
+    this.isAsking = true;
+    while (this.waiting !== null) {
+      const now: string = this.waiting;
+      this.waiting = null;
+      if (this.answered === now && !this.error) continue;
+      const query = this.query;
+      const answer = await this.page(null);
+      if (!answer) continue;
+      this.answered = now;
+      this.rows = answer.rows;
+      this.shown = query;
+    }
+    this.isAsking = false;
   }
 
   /** The next page, if there is one and none is on its way. */

@@ -572,9 +572,7 @@ code: string,
  */
 seriousness: string | null, component_id: string | null, din: string | null, };
 
-export type People = "donors" | "recipients";
-
-export type Scan = { "kind": "donation", din: string, } | { "kind": "donor", id: string, } | { "kind": "recipient", id: string, } | { "kind": "several", text: string, among: People, } | { "kind": "unknown", text: string, expected: string, } | { "kind": "wrong-check", text: string, };
+export type Scan = { "kind": "donation", din: string, } | { "kind": "donor", id: string, } | { "kind": "recipient", id: string, } | { "kind": "several", text: string, donors: Array<string>, recipients: Array<string>, } | { "kind": "unknown", text: string, expected: string, } | { "kind": "wrong-check", text: string, };
 
 export type NextDate = { kind: DonationKind, 
 /**
