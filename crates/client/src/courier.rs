@@ -105,7 +105,7 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Bytes done and bytes in all; in all is 0 before it is known.
+    /// Bytes done and bytes in all; in all is 0 before it is known, and both are the same when nothing goes on any more.
     pub fn bytes(&self) -> (u64, u64) {
         (
             self.done.load(Ordering::Relaxed),
@@ -116,6 +116,12 @@ impl Progress {
     /// Ends the work at the next chunk; what was applied stays applied.
     pub fn cancel(&self) {
         self.is_cancelled.store(true, Ordering::Relaxed);
+    }
+
+    /// Nothing goes on any more, whatever came of it.
+    fn end(&self) {
+        self.done
+            .store(self.total.load(Ordering::Relaxed), Ordering::Relaxed);
     }
 
     fn begin(&self, total: u64) {

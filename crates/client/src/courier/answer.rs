@@ -9,9 +9,10 @@ use infoblood_agreement::{
 };
 use serde::{Deserialize, Serialize};
 use sqlx::Connection as _;
+use tokio::io::AsyncReadExt as _;
 
 use super::{
-    Chunks, Cursors, NewFile, PackError, Progress,
+    Chunks, Cursors, MAX_FILE, NewFile, PIECE, PackError, Progress,
     export::{answered, requests},
 };
 use crate::{
@@ -70,7 +71,7 @@ impl Workstation {
     /// happens to the file meanwhile. What a crash interrupts is done by reading the file again.
     pub async fn read_answer(&self, file: &Path, progress: &Progress) -> Result<Taken, PackError> {
         let _one = self.0.courier.lock().await;
-        let copy = self.copy(file).await?;
+        let copy = self.copy(file, progress).await?;
         let result = self.take_copy(&copy, progress).await;
         // Renamed where patient data wait in it.
         let _ = tokio::fs::remove_file(&copy).await;
@@ -146,12 +147,25 @@ impl Workstation {
         Ok(())
     }
 
-    /// A copy of the file in a place of ours.
-    async fn copy(&self, file: &Path) -> Result<PathBuf, PackError> {
+    /// A copy of the file in a place of ours. Copying and checking are the two halves of the progress.
+    async fn copy(&self, file: &Path, progress: &Progress) -> Result<PathBuf, PackError> {
         let path = self.courier_dir()?.join("answer-unread.ibpack");
-        let mut copy = NewFile::create(&path).await?;
         let mut from = tokio::fs::File::open(file).await?;
-        tokio::io::copy(&mut from, &mut copy.file).await?;
+        let length = from.metadata().await?.len();
+        if length > MAX_FILE {
+            return Err(CourierError::TooLarge.into());
+        }
+        progress.begin(length * 2);
+        let mut copy = NewFile::create(&path).await?;
+        let mut piece = vec![0; PIECE];
+        loop {
+            let read = from.read(&mut piece).await?;
+            if read == 0 {
+                break;
+            }
+            progress.add(read)?;
+            copy.write(&piece[..read]).await?;
+        }
         copy.finish().await?;
         Ok(path)
     }
@@ -164,7 +178,6 @@ impl Workstation {
     ) -> Result<(AnswerHead, Cursors), PackError> {
         let mut reader = self.answer_reader();
         let mut chunks = Chunks::open(file).await?;
-        progress.begin(chunks.length);
         let mut first = None;
         while let Some(chunk) = chunks.next(progress).await? {
             reader.check(&chunk)?;

@@ -40,7 +40,9 @@ impl UnlockedWorkstation {
         let Some(pending) = workstation.pending().await.map_err(PackError::from)? else {
             return Ok(None);
         };
-        match self.apply_pending(&pending, progress).await {
+        let applied = self.apply_pending(&pending, progress).await;
+        progress.end();
+        match applied {
             Ok(done) => {
                 workstation.forget_pending().await?;
                 Ok(Some(done))

@@ -379,3 +379,110 @@ async fn the_answer_of_another_site_or_another_server_changes_nothing() {
     std::fs::write(&answer, own).unwrap();
     assert_eq!(read(&workstation, &answer).await.unwrap().receipts, 2);
 }
+
+#[tokio::test]
+async fn an_older_answer_takes_no_patients_lease_or_revocation_back() {
+    let mut central = Central::start().await;
+    central.unplug().await;
+    central.seed(5).await;
+    let carrier = Carrier::new();
+    let machine = Machine::new();
+    let workstation = machine.open(&central.profile).await;
+    let mut people = Vec::new();
+    for login in ["aidana", "marat"] {
+        let code = central.person(login).await;
+        let pending = workstation.enrol(request(login, &code)).await.unwrap();
+        people.push(pending.session);
+    }
+    assert_eq!(carrier.way(&central, &workstation).await.grants, 2);
+    let open = people[0].unlock(&workstation, false).await.unwrap();
+    open.apply_answer(&Progress::default()).await.unwrap();
+    open.lock().await.unwrap();
+
+    // Both grants and five donors are in the answer that stays in the pocket.
+    let (_, answer) = carrier.ask(&central, &workstation).await;
+    let old = std::fs::read(&answer).unwrap();
+    for clock in [&central.clock, &machine.clock] {
+        clock.0.fetch_add(24 * 60 * 60, Ordering::SeqCst);
+    }
+    administration::revoke_person(&central.context, "marat")
+        .await
+        .unwrap();
+    central.seed(20).await;
+    let taken = carrier.way(&central, &workstation).await;
+    assert_eq!((taken.grants, taken.revoked), (1, 1));
+    let before = bytes_of(machine.path());
+    std::fs::write(&answer, &old).unwrap();
+    // Before the newer one's patient data are applied, and after.
+    let error = read(&workstation, &answer).await.unwrap_err();
+    assert_eq!(error.code(), "courier-old");
+    assert!(bytes_of(machine.path()) == before);
+    let open = people[0].unlock(&workstation, false).await.unwrap();
+    let until = open.gate().offline_until();
+    open.apply_answer(&Progress::default()).await.unwrap();
+    assert_eq!(donors(&open).await, 20);
+    open.lock().await.unwrap();
+    assert_eq!(
+        read(&workstation, &answer).await.unwrap_err().code(),
+        "courier-old"
+    );
+
+    let open = people[0].unlock(&workstation, false).await.unwrap();
+    assert!(
+        open.apply_answer(&Progress::default())
+            .await
+            .unwrap()
+            .is_none()
+    );
+    assert_eq!(
+        (donors(&open).await, open.gate().offline_until()),
+        (20, until)
+    );
+    open.lock().await.unwrap();
+    let marat = people[1].person_id();
+    assert!(
+        workstation.sign_in(marat, PASSPHRASE.into()).await.is_err(),
+        "whoever was revoked stays so"
+    );
+}
+
+#[tokio::test]
+async fn what_was_cancelled_changes_nothing_and_is_done_the_next_time() {
+    let mut central = Central::start().await;
+    central.unplug().await;
+    central.seed(5).await;
+    let code = central.person("aidana").await;
+    let (machine, carrier) = (Machine::new(), Carrier::new());
+    let workstation = machine.open(&central.profile).await;
+    let session = workstation
+        .enrol(request("aidana", &code))
+        .await
+        .unwrap()
+        .session;
+    let (_, answer) = carrier.ask(&central, &workstation).await;
+    let before = bytes_of(machine.path());
+    let progress = Progress::default();
+    progress.cancel();
+    let error = workstation
+        .read_answer(&answer, &progress)
+        .await
+        .unwrap_err();
+    assert_eq!(error.code(), "courier-cancelled");
+    assert!(bytes_of(machine.path()) == before);
+
+    let progress = Progress::default();
+    workstation.read_answer(&answer, &progress).await.unwrap();
+    let (done, total) = progress.bytes();
+    assert!(total > 0 && done == total, "{done} of {total}");
+
+    let open = session.unlock(&workstation, false).await.unwrap();
+    let progress = Progress::default();
+    progress.cancel();
+    let error = open.apply_answer(&progress).await.unwrap_err();
+    assert_eq!(error.code(), "courier-cancelled");
+    let (done, total) = progress.bytes();
+    assert!(total > 0 && done == total, "nothing goes on any more");
+    assert_eq!(donors(&open).await, 0);
+    open.apply_answer(&Progress::default()).await.unwrap();
+    assert_eq!(donors(&open).await, 5);
+}
