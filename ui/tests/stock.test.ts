@@ -113,7 +113,7 @@ describe.each<Lang>(['kk', 'ru'])('%s', (language) => {
 
   it('a recipient shows group, antibodies and requirements before what was given', async () => {
     await open(language, 'recipients');
-    await fireEvent.click(await screen.findByTestId('recipient-row'));
+    await fireEvent.click(await within(screen.getByTestId('recipients')).findByTestId('recipient-row'));
     const card = await screen.findByTestId('recipient-card');
     const text = card.textContent ?? '';
     const places = ['Қасымова', 'anti-K', say.irradiated, '21.11.2026'].map((word) => text.indexOf(word));
