@@ -8,9 +8,12 @@ mod checkpoint;
 mod courier;
 mod enrolments;
 mod entries;
+mod fhir;
 mod grants;
 mod health;
 mod limits;
+mod metrics;
+mod openapi;
 mod relay;
 mod render;
 mod scitt_keys;
@@ -24,7 +27,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::Response;
-use axum::routing::{get, post};
+use axum::routing::{any, get, post};
 use tokio::sync::Semaphore;
 use tower_http::compression::CompressionLayer;
 use tower_http::timeout::TimeoutLayer;
@@ -34,6 +37,7 @@ use crate::problem::Problem;
 use crate::service::access::{self, Caller};
 use crate::storage::Database;
 use limits::Limits;
+use metrics::Metrics;
 use render::Json;
 
 /// Longest time for one request, body included.
@@ -48,15 +52,20 @@ pub(crate) struct App<D> {
     pub(crate) limits: Limits,
     /// Turns for courier packs.
     pub(crate) packs: Arc<Semaphore>,
+    pub(crate) metrics: Metrics,
+    /// Unix seconds.
+    pub(crate) started_at: i64,
 }
 
 impl<D> App<D> {
     pub(crate) fn new(context: Context<D>, session_seconds: i64) -> Self {
         Self {
+            started_at: context.clock.now(),
             context,
             session_seconds,
             limits: Limits::default(),
             packs: Arc::new(Semaphore::new(courier::AT_ONCE)),
+            metrics: Metrics::default(),
         }
     }
 }
@@ -100,6 +109,10 @@ pub(crate) fn router<D: Database>(app: Arc<App<D>>) -> Router {
         .route("/relay", get(relay::page))
         .route("/relay.js", get(relay::script))
         .route("/relay.css", get(relay::style))
+        .route("/fhir/metadata", get(fhir::metadata::<D>))
+        .route("/fhir/{*path}", any(fhir::other::<D>))
+        .route("/openapi.json", get(openapi::get))
+        .route("/metrics", get(metrics::get::<D>))
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz::<D>))
         .layer(timeout(REQUEST_TIMEOUT))
@@ -117,6 +130,10 @@ pub(crate) fn router<D: Database>(app: Arc<App<D>>) -> Router {
             ))
         })
         .layer(axum::middleware::map_response(finish))
+        .layer(axum::middleware::from_fn_with_state(
+            Arc::clone(&app),
+            metrics::count::<D>,
+        ))
         // Bodies are read, and limited, by the handlers: each has its own form of error.
         .layer(DefaultBodyLimit::disable())
         .with_state(app)

@@ -1,10 +1,11 @@
-//! Problems as responses: `application/problem+json`, or concise problem details in CBOR for the log's endpoints.
+//! Problems as responses: `application/problem+json`, concise problem details in CBOR for the log's endpoints, or an OperationOutcome.
 
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use infoblood_agreement::cbor::{self, Value};
 
+use super::fhir::FHIR_JSON;
 use crate::problem::Problem;
 
 /// A problem as `application/problem+json` (RFC 9457).
@@ -12,6 +13,15 @@ pub(super) struct Json(pub(super) Problem);
 
 /// A problem as `application/concise-problem-details+cbor` (RFC 9290): {−1: code, −2: sentence}.
 pub(super) struct Cbor(pub(super) Problem);
+
+/// A problem as a FHIR `OperationOutcome`.
+pub(super) struct Fhir(pub(super) Problem);
+
+impl<P: Into<Problem>> From<P> for Fhir {
+    fn from(problem: P) -> Self {
+        Self(problem.into())
+    }
+}
 
 impl<P: Into<Problem>> From<P> for Json {
     fn from(problem: P) -> Self {
@@ -53,6 +63,37 @@ impl IntoResponse for Cbor {
             (-2, problem.detail.as_str().into()),
         ]));
         respond(&problem, "application/concise-problem-details+cbor", body)
+    }
+}
+
+impl IntoResponse for Fhir {
+    fn into_response(self) -> Response {
+        let problem = self.0;
+        let code = match problem.status {
+            401 => "login",
+            403 => "forbidden",
+            404 => "not-found",
+            503 => "transient",
+            _ => "exception",
+        };
+        let mut coding =
+            vec![serde_json::json!({ "system": "urn:infoblood:error", "code": problem.code })];
+        if let Some(document) = &problem.document_sha256 {
+            let code = document.as_str();
+            coding.push(
+                serde_json::json!({ "system": "urn:infoblood:document-sha256", "code": code }),
+            );
+        }
+        let body = serde_json::json!({
+            "resourceType": "OperationOutcome",
+            "issue": [{
+                "severity": "error",
+                "code": code,
+                "details": { "coding": coding },
+                "diagnostics": problem.detail,
+            }],
+        });
+        respond(&problem, FHIR_JSON, body.to_string().into_bytes())
     }
 }
 

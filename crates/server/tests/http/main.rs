@@ -10,6 +10,7 @@ mod cluster;
 #[path = "../common/mod.rs"]
 mod common;
 mod courier;
+mod described;
 mod entries;
 mod open;
 mod postgres;
