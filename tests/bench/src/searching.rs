@@ -13,7 +13,7 @@ use rand_core::{Rng as _, SeedableRng as _};
 
 use crate::{
     data::{Batches, TODAY},
-    measured::{Line, Result, Times, Watch, memory_now},
+    measured::{Line, Result, Times, Watch},
 };
 
 const ROWS: u32 = 20;
@@ -114,13 +114,12 @@ async fn measure(records: u64, key: Option<&[u8; 32]>) -> Result<Vec<Taken>> {
     store.close().await?;
     let filled = started.elapsed().as_secs_f64();
     let size = std::fs::metadata(&path)?.len() / 1_048_576;
-    let (started, memory) = (Instant::now(), memory_now());
+    let started = Instant::now();
     let mut store = Store::open(&path, key).await?;
     println!(
-        "search: {records} records, {} donors, in {filled:.0} s, {size} MiB; opened in {:.2} s with {} MiB of memory",
+        "search: {records} records, {} donors, in {filled:.0} s, {size} MiB; opened in {:.2} s",
         store.search("", 1, TODAY).await?.total,
-        started.elapsed().as_secs_f64(),
-        memory_now().saturating_sub(memory)
+        started.elapsed().as_secs_f64()
     );
     let mut kinds: Vec<Taken> = KINDS.iter().map(|_| Taken::default()).collect();
     for _ in 0..ROUNDS {
