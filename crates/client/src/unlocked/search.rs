@@ -25,8 +25,6 @@ use crate::{database::DatabaseError, session::UnlockError};
 pub(super) const COUNTED: i64 = 1_000;
 /// Longer texts are no name and no number.
 const LONGEST: usize = 200;
-/// Words that are looked for; further ones are not.
-const WORDS: usize = 8;
 
 /// What is looked for. A text alone becomes one without filters.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -102,7 +100,7 @@ pub(super) async fn search(
         _ => (0, i64::MIN),
     };
     let words: &[Word] = match &query {
-        Query::Words(words) => &words[..words.len().min(WORDS)],
+        Query::Words(words) => words,
         // Text of signs alone, as `*`, finds everybody, as nothing does.
         Query::All | Query::Digits(_) => &[],
     };

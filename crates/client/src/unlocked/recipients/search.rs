@@ -17,8 +17,6 @@ use crate::{
 const RANKED: i64 = 200;
 /// Longer texts are no name and no number.
 const LONGEST: usize = 200;
-/// Words that are looked for; further ones are not.
-const WORDS: usize = 8;
 /// Fewest digits that are looked for at the end of an IIN.
 const LAST_DIGITS: usize = 3;
 /// Answers by number beyond this are not paged through.
@@ -64,10 +62,7 @@ pub(super) async fn search(
     match &query {
         Query::Digits(digits) => by_number(cache, digits, after, limit).await,
         Query::All => by_name(cache, &query, &[], after, limit).await,
-        Query::Words(words) => {
-            let words = &words[..words.len().min(WORDS)];
-            by_name(cache, &query, words, after, limit).await
-        }
+        Query::Words(words) => by_name(cache, &query, words, after, limit).await,
     }
 }
 
