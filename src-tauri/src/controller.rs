@@ -397,7 +397,11 @@ impl Controller {
                         let _ = done.send(());
                         return;
                     }
-                    Some(event) => self.handle(event).await,
+                    Some(event) => {
+                        if !self.handle(event).await {
+                            continue;
+                        }
+                    }
                     None => return,
                 },
                 _ = tick.tick() => {
@@ -412,9 +416,10 @@ impl Controller {
         }
     }
 
-    async fn handle(&mut self, event: Event) {
+    /// True when something may have changed.
+    async fn handle(&mut self, event: Event) -> bool {
         match event {
-            Event::Request(request) => self.request(request).await,
+            Event::Request(request) => return self.request(request).await,
             Event::Opened(opened) => self.opened(*opened).await,
             Event::Synced(outcome) => self.synced(outcome).await,
             Event::Unlocked(done) => self.unlocked(*done).await,
@@ -422,13 +427,15 @@ impl Controller {
             Event::Read(done) => self.read_done(*done).await,
             Event::Close(_) => {}
         }
+        true
     }
 
-    /// Answers one request. A reply nobody waits for (the page was reloaded) is dropped.
-    async fn request(&mut self, request: Request) {
+    /// Answers one request. A reply nobody waits for (the page was reloaded) is dropped. False after a search that went well: the next
+    /// one, a key later, does not wait until the state is read; that an event of the log waits is told a moment later.
+    async fn request(&mut self, request: Request) -> bool {
         if matches!(self.store, Store::Opening) && self.needs_store(&request) {
             self.waiting_for_store.push(request);
-            return;
+            return true;
         }
         // What the page asks by itself, when data change or a file is read, is nobody's act.
         let by_itself = matches!(
@@ -485,7 +492,12 @@ impl Controller {
                 filter,
                 after,
                 reply,
-            } => drop(reply.send(self.search(query, filter, after).await)),
+            } => {
+                let page = self.search(query, filter, after).await;
+                let is_found = page.is_ok();
+                drop(reply.send(page));
+                return !is_found;
+            }
             Request::OpenDonor { id, reply } => drop(reply.send(self.open_donor(&id).await)),
             Request::OpenDonation { din, reply } => {
                 drop(reply.send(self.open_donation(&din).await));
@@ -496,7 +508,12 @@ impl Controller {
                 query,
                 after,
                 reply,
-            } => drop(reply.send(self.search_recipients(&query, after).await)),
+            } => {
+                let page = self.search_recipients(&query, after).await;
+                let is_found = page.is_ok();
+                drop(reply.send(page));
+                return !is_found;
+            }
             Request::OpenRecipient { id, reply } => {
                 drop(reply.send(self.open_recipient(&id).await));
             }
@@ -553,6 +570,7 @@ impl Controller {
             Request::UploadEnd(reply) => self.upload_end(reply).await,
             Request::UploadCancel(reply) => drop(reply.send(self.upload_cancel().await)),
         }
+        true
     }
 
     /// Whether a request has to wait for the store. On a first launch the agreement does not.

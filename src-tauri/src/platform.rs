@@ -1,4 +1,5 @@
-//! What differs between operating systems: places for files, and how the process that drew patient data is ended.
+//! What differs between operating systems: places for files, drawing without a graphics card, and how the process that
+//! drew patient data is ended.
 
 use std::{env, path::PathBuf};
 
@@ -12,7 +13,7 @@ mod os;
 #[path = "platform/windows.rs"]
 mod os;
 
-pub(crate) use os::{asked_to_end, end_web_process};
+pub(crate) use os::{asked_to_end, end_web_process, suit_the_graphics};
 
 /// Folder name of the application's own data.
 const APP_DIR: &str = "kz.infoblood.desktop";

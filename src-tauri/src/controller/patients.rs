@@ -10,8 +10,8 @@ use super::{
 };
 use crate::view::{self, AppError, DonorCard, DonorFilter, DonorPage, DonorRow, GroupCode};
 
-/// Rows of one page.
-pub(super) const PAGE: u32 = 50;
+/// Rows of one page: more than a usual window shows, and no more, because the first page is what a person waits for.
+pub(super) const PAGE: u32 = 24;
 
 impl Controller {
     pub(super) async fn search(

@@ -66,14 +66,20 @@ async fn run(
     events: mpsc::Sender<Event>,
     now: Arc<Notify>,
 ) {
+    let mut is_missed = false;
     loop {
         let result = run_once(&workstation)
             .await
             .map_err(|error| told("sync", error.code(), &error));
-        let is_online = match result.as_ref().ok().and_then(|outcome| outcome.is_online) {
+        let tried = result.as_ref().ok().and_then(|outcome| outcome.is_online);
+        let is_online = match tried {
             Some(answered) => answered,
             None => workstation.is_server_reachable().await,
         };
+        // What waits because nobody was there goes as soon as somebody is; a server that is there and fails is left its time.
+        if is_back(&mut is_missed, tried, is_online) && retry_now(&workstation).await.is_ok() {
+            continue;
+        }
         let at = clock.now();
         let pause = pause(at, &result, is_online);
         let outcome = Outcome {
@@ -87,6 +93,13 @@ async fn run(
         // Elapsed or called: both mean another round.
         let _ = timeout(pause, now.notified()).await;
     }
+}
+
+/// Whether the server that was looked for in vain is there again. `tried` is how a round went that had something to say to it.
+fn is_back(is_missed: &mut bool, tried: Option<bool>, is_online: bool) -> bool {
+    let was_missed = *is_missed;
+    *is_missed = !is_online && (was_missed || tried.is_none());
+    was_missed && tried.is_none() && is_online
 }
 
 /// Until the next item is due, at most [`QUIET`].
@@ -220,5 +233,42 @@ impl Controller {
         }
         self.heed_revocation().await;
         self.unlock_if_registered().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_back;
+
+    #[test]
+    fn a_server_that_is_there_again_is_noticed_once_and_one_that_fails_is_not() {
+        let (mut missed, gone, looked) = (false, Some(false), None);
+        // Up, down while something is sent, looked for in vain, there again.
+        for (tried, is_online, back) in [
+            (Some(true), true, false),
+            (gone, false, false),
+            (looked, false, false),
+            (gone, false, false),
+            (looked, false, false),
+            (looked, true, true),
+            (Some(true), true, false),
+            (looked, true, false),
+        ] {
+            assert_eq!(
+                is_back(&mut missed, tried, is_online),
+                back,
+                "{tried:?} {is_online}"
+            );
+        }
+        // It answers, and every round with it fails: the growing waits stand.
+        for _ in 0..3 {
+            assert!(!is_back(&mut missed, gone, false));
+            assert!(!is_back(&mut missed, looked, true));
+        }
+        // There again, and failing: one attempt, no more.
+        assert!(!is_back(&mut missed, looked, false));
+        assert!(is_back(&mut missed, looked, true));
+        assert!(!is_back(&mut missed, gone, false));
+        assert!(!is_back(&mut missed, looked, true));
     }
 }

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use webkit2gtk::WebViewExt as _;
+use webkit2gtk::{HardwareAccelerationPolicy, SettingsExt as _, WebViewExt as _};
 
 use super::env_dir;
 
@@ -49,6 +49,31 @@ pub(crate) fn end_web_process(webview: &tauri::webview::PlatformWebview) {
     webview.inner().terminate_web_process();
 }
 
+/// Without a graphics card the page is drawn by the processor, and drawing as for a card takes three times as long.
+/// Must be called on the main thread (inside `with_webview`).
+pub(crate) fn suit_the_graphics(webview: &tauri::webview::PlatformWebview) {
+    if has_graphics_card(Path::new("/dev/dri")) {
+        return;
+    }
+    if let Some(settings) = webview.inner().settings() {
+        settings.set_hardware_acceleration_policy(HardwareAccelerationPolicy::Never);
+    }
+}
+
+/// A card that can draw has a render node (the kernel's DRM documentation).
+fn has_graphics_card(devices: &Path) -> bool {
+    fs::read_dir(devices).is_ok_and(|mut devices| {
+        devices.any(|device| {
+            device.is_ok_and(|device| {
+                device
+                    .file_name()
+                    .as_encoded_bytes()
+                    .starts_with(b"renderD")
+            })
+        })
+    })
+}
+
 /// Ends when the system asks this process to end (logging out, shutting down, Ctrl+C).
 pub(crate) async fn asked_to_end() -> std::io::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
@@ -65,6 +90,16 @@ pub(crate) async fn asked_to_end() -> std::io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_graphics_card_has_a_render_node() {
+        let devices = tempfile::tempdir().unwrap();
+        assert!(!has_graphics_card(&devices.path().join("dri")));
+        fs::write(devices.path().join("card0"), "").unwrap();
+        assert!(!has_graphics_card(devices.path()));
+        fs::write(devices.path().join("renderD128"), "").unwrap();
+        assert!(has_graphics_card(devices.path()));
+    }
 
     #[test]
     fn the_download_folder_is_read_from_the_user_dirs() {

@@ -16,6 +16,9 @@ pub(super) fn downloads_dir() -> Option<PathBuf> {
     Some(env_dir("HOME")?.join("Downloads"))
 }
 
+/// The system sees to it.
+pub(crate) fn suit_the_graphics(_webview: &tauri::webview::PlatformWebview) {}
+
 /// WKWebView has no public way to end its process; the reload alone drops the page.
 pub(crate) fn end_web_process(_webview: &tauri::webview::PlatformWebview) {}
 

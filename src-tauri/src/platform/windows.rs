@@ -18,6 +18,9 @@ pub(super) fn downloads_dir() -> Option<PathBuf> {
     Some(env_dir("USERPROFILE")?.join("Downloads"))
 }
 
+/// The system sees to it.
+pub(crate) fn suit_the_graphics(_webview: &tauri::webview::PlatformWebview) {}
+
 /// WebView2 has no way to end only its renderer; the reload alone drops the page.
 pub(crate) fn end_web_process(_webview: &tauri::webview::PlatformWebview) {}
 

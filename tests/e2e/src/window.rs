@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use fantoccini::actions::{InputSource as _, KeyAction, KeyActions};
 use fantoccini::elements::Element;
 use fantoccini::error::CmdError;
 use fantoccini::key::Key;
@@ -310,6 +311,18 @@ impl Window {
     pub async fn type_here(&self, text: &str) -> Result {
         let focused = self.client.active_element().await?;
         Ok(focused.send_keys(text).await?)
+    }
+
+    /// The same, with a pause after each key.
+    pub async fn type_slowly(&self, text: &str, pause: Duration) -> Result {
+        let mut keys = KeyActions::new("keyboard".to_owned());
+        for value in text.chars() {
+            keys = keys
+                .then(KeyAction::Down { value })
+                .then(KeyAction::Up { value })
+                .then(KeyAction::Pause { duration: pause });
+        }
+        Ok(self.client.perform_actions(keys).await?)
     }
 
     /// What the page shows, as text, for messages: its beginning and its end.

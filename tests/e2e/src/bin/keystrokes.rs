@@ -1,8 +1,8 @@
 //! How long a key takes to its rows on the screen: real keys, typed into the search field of the real window over a whole centre's
 //! cache. `cargo xtask bench --only window` builds and starts it.
 //!
-//! Nothing in the app knows of it: the page is watched from outside, frame by frame, and what the rows should have been is asked only
-//! afterwards, by the command that the page itself uses.
+//! Nothing in the app knows of it: the page is watched from outside, and what the rows should have been is asked only afterwards, by the
+//! command that the page itself uses. A WebDriver types whole words: each of its commands would be in the way of what is measured.
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -16,6 +16,9 @@ use serde_json::Value;
 
 /// How long filling may take.
 const FILLING: Duration = Duration::from_mins(30);
+
+/// From one key to the next; whoever types slowly.
+const PAUSE: Duration = Duration::from_millis(400);
 
 /// Letters of a name that are typed.
 const LETTERS: usize = 5;
@@ -47,52 +50,52 @@ return (async () => {
 })();
 ";
 
-/// From now on every frame is looked at. The words before are selected, if the next key begins new ones.
+/// From now on each key and each change of the rows is noted, with the frame after the one that draws it. The words before are selected.
 const WATCH: &str = r"
-const [isNew] = arguments;
 const field = document.querySelector(`[data-testid='donor-search']`);
 const rows = () => [...document.querySelectorAll(`[data-testid='donor-row']`)].slice(0, 8).map((row) => row.dataset.id).join();
-const watch = (window.keystroke = { at: null, before: rows(), frames: [], changes: [], isOn: true });
-watch.observer = new MutationObserver(() => watch.changes.push([performance.now(), rows()]));
+const watch = (window.keystrokes = { before: rows(), keys: [], changes: [] });
+watch.observer = new MutationObserver(() => {
+  const change = { shown: rows(), inPage: performance.now(), drawn: null };
+  watch.changes.push(change);
+  requestAnimationFrame(() => requestAnimationFrame(() => (change.drawn = performance.now())));
+});
 watch.observer.observe(field.closest('section'), { childList: true, subtree: true, attributes: true, attributeFilter: ['data-id'] });
+watch.press = (event) => watch.keys.push(event.timeStamp);
+window.addEventListener('keydown', watch.press, true);
 field.focus();
-if (isNew) field.select();
-field.addEventListener('keydown', (event) => (watch.at = event.timeStamp), { capture: true, once: true });
-const frame = () => {
-  watch.frames.push([performance.now(), rows()]);
-  if (watch.isOn) requestAnimationFrame(frame);
-};
-requestAnimationFrame(frame);
+field.select();
 ";
 
-/// `[key to the frame after the rows' own, of it until the rows are in the page, the command alone, a frame before the key]` in ms; null
+/// For each key `[to the frame after the one that draws its rows, until the rows are in the page, the command alone]` in ms; null
 /// where the rows stay the same.
 const MEASURE: &str = r"
 const done = arguments[arguments.length - 1];
-const after = (ms) => new Promise((go) => setTimeout(go, ms));
 (async () => {
-  const watch = window.keystroke;
-  const query = () => document.querySelector(`[data-testid='donor-search']`).value;
-  while (watch.at === null) await after(5);
-  await after(150);
-  const asked = performance.now();
-  const filter = { blood: null, deferral: null };
-  const page = await window.__TAURI_INTERNALS__.invoke('search_donors', { query: query(), filter, after: null });
-  const command = performance.now() - asked;
-  const rows = page.rows.slice(0, 8).map((row) => row.id).join();
-  const drawn = () => watch.frames.findIndex(([at, shown]) => at >= watch.at && shown === rows);
-  const until = asked + 5000;
-  while (rows !== watch.before && (drawn() < 0 || drawn() + 1 >= watch.frames.length)) {
-    if (performance.now() > until) throw new Error(`the rows for ${query()} did not come`);
-    await after(20);
+  const { before, keys, changes, observer, press } = window.keystrokes;
+  observer.disconnect();
+  window.removeEventListener('keydown', press, true);
+  const query = document.querySelector(`[data-testid='donor-search']`).value;
+  if (keys.length !== query.length) throw new Error(`${keys.length} keys for ${query}`);
+  const measured = [];
+  let shown = before;
+  for (const [index, at] of keys.entries()) {
+    const asked = performance.now();
+    const filter = { blood: null, deferral: null };
+    const typed = query.slice(0, index + 1);
+    const page = await window.__TAURI_INTERNALS__.invoke('search_donors', { query: typed, filter, after: null });
+    const command = performance.now() - asked;
+    const rows = page.rows.slice(0, 8).map((row) => row.id).join();
+    if (rows === shown) {
+      measured.push(null);
+      continue;
+    }
+    const change = changes.find((change) => change.inPage >= at && change.shown === rows);
+    if (!(change?.drawn < (keys[index + 1] ?? Infinity))) throw new Error(`the rows for ${typed} did not come in time`);
+    measured.push([change.drawn - at, change.inPage - at, command]);
+    shown = rows;
   }
-  watch.isOn = false;
-  watch.observer.disconnect();
-  await after(50);
-  const quiet = watch.frames.filter(([at]) => at < watch.at).map(([at]) => at);
-  const idle = quiet.length > 1 ? (quiet.at(-1) - quiet[0]) / (quiet.length - 1) : null;
-  const inPage = watch.changes.find(([at, shown]) => at >= watch.at && shown === rows)?.[0];
-  return rows === watch.before ? null : [watch.frames[drawn() + 1][0] - watch.at, inPage - watch.at, command, idle];
+  return measured;
 })().then(done, (error) => done(String(error?.code ?? error)));
 ";
 
@@ -136,27 +139,21 @@ async fn measure(window: &Window, world: &World, arguments: &Arguments) -> Resul
     window.wait_gone("purpose-dialog").await?;
 
     let words = words(&window.script(WORDS, Vec::new()).await?);
-    let (mut keys, mut asked, mut commands) = (Vec::new(), Vec::new(), Vec::new());
-    let (mut frames, mut same) = (Vec::new(), 0);
+    let (mut keys, mut asked, mut commands, mut same) = (Vec::new(), Vec::new(), Vec::new(), 0);
     for word in words.iter().cycle() {
         if keys.len() >= arguments.keys {
             break;
         }
-        for (at, letter) in word.chars().enumerate() {
-            window.script(WATCH, vec![(at == 0).into()]).await?;
-            window.type_here(&letter.to_string()).await?;
-            let answer = window.script_later(MEASURE).await?;
-            let time = |at: usize| answer.get(at).and_then(Value::as_f64);
-            match (time(0), time(1), time(2)) {
-                (Some(key), Some(in_page), Some(command)) => {
-                    keys.push(key);
-                    asked.push(in_page);
-                    commands.push(command);
-                    frames.extend(time(3));
-                }
-                _ if answer.is_null() => same += 1,
-                _ => return Err(answer.to_string().into()),
-            }
+        window.script(WATCH, Vec::new()).await?;
+        window.type_slowly(word, PAUSE).await?;
+        let answer = window.script_later(MEASURE).await?;
+        let measured = answer.as_array().ok_or_else(|| answer.to_string())?;
+        for key in measured {
+            let time = |at: usize| key.get(at).and_then(Value::as_f64);
+            keys.extend(time(0));
+            asked.extend(time(1));
+            commands.extend(time(2));
+            same += usize::from(key.is_null());
         }
     }
     say(&format!(
@@ -166,10 +163,9 @@ async fn measure(window: &Window, world: &World, arguments: &Arguments) -> Resul
     say(&line("key to rows on the screen", &mut keys));
     say(&line("of it until they are in the page", &mut asked));
     say(&line(
-        "the command alone, as the page asks it",
+        "the command alone, nothing else going on",
         &mut commands,
     ));
-    say(&line("a frame before the key", &mut frames));
     Ok(())
 }
 
