@@ -430,8 +430,9 @@ impl Controller {
         true
     }
 
-    /// Answers one request. A reply nobody waits for (the page was reloaded) is dropped. False after a search that went well: the next
-    /// one, a key later, does not wait until the state is read; that an event of the log waits is told a moment later.
+    /// Answers one request. A reply nobody waits for (the page was reloaded) is dropped. False after a
+    /// search that went well and after a touch: what comes a key later does not wait until the state is read; that an event of the log
+    /// waits is told a moment later.
     async fn request(&mut self, request: Request) -> bool {
         if matches!(self.store, Store::Opening) && self.needs_store(&request) {
             self.waiting_for_store.push(request);
@@ -485,7 +486,10 @@ impl Controller {
                 reply,
             } => self.sign_in(&person_id, passphrase, reply).await,
             Request::Lock(reply) => drop(reply.send(self.lock().await)),
-            Request::Touch(reply) => drop(reply.send(Ok(()))),
+            Request::Touch(reply) => {
+                drop(reply.send(Ok(())));
+                return false;
+            }
             Request::UseProfile { text, reply } => drop(reply.send(self.use_profile(&text))),
             Request::SearchDonors {
                 query,

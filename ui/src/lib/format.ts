@@ -1,7 +1,12 @@
 // Dates, times and numbers as both languages write them: 22.11.2026, 09:41.
 
-function parts(at: string, zone: string): Record<string, string> {
-  const options: Intl.DateTimeFormatOptions = {
+const formats = new Map<string, Intl.DateTimeFormat>();
+
+/** Making one takes longer than all else that a row shows, so there is one for each zone. */
+function format(zone: string): Intl.DateTimeFormat {
+  const made = formats.get(zone);
+  if (made) return made;
+  const format = new Intl.DateTimeFormat('en-GB', {
     timeZone: zone,
     year: 'numeric',
     month: '2-digit',
@@ -10,8 +15,13 @@ function parts(at: string, zone: string): Record<string, string> {
     minute: '2-digit',
     second: '2-digit',
     hourCycle: 'h23',
-  };
-  const fields = new Intl.DateTimeFormat('en-GB', options).formatToParts(new Date(at));
+  });
+  formats.set(zone, format);
+  return format;
+}
+
+function parts(at: string, zone: string): Record<string, string> {
+  const fields = format(zone).formatToParts(new Date(at));
   return Object.fromEntries(fields.map((field) => [field.type, field.value]));
 }
 
