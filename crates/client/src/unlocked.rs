@@ -67,6 +67,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/patients/0003_stock.sql"),
     include_str!("../migrations/patients/0004_trace.sql"),
     include_str!("../migrations/patients/0005_names.sql"),
+    include_str!("../migrations/patients/0006_numbers.sql"),
 ];
 
 /// The open patient cache of one signed-in person.
@@ -259,7 +260,7 @@ impl UnlockedWorkstation {
             .map_err(|_| UnlockError::Unknown)?;
         let iin: String = facts.iin.chars().filter(char::is_ascii_digit).collect();
         let same_iin = sqlx::query_scalar(
-            "SELECT count(*) FROM number WHERE key = 'i' || ?1 AND ?1 <> '' AND donor <> ?2",
+            "SELECT count(*) FROM number JOIN name USING (slot) JOIN donor USING (position) WHERE key = 'i' || ?1 AND ?1 <> '' AND id <> ?2",
         )
         .bind(iin)
         .bind(id)

@@ -138,10 +138,11 @@ pub(super) async fn write(
     let (mut moved, mut gone, mut dropped) = (Vec::new(), Vec::new(), Vec::new());
     let (mut here, mut new) = (Vec::new(), Vec::new());
     for (known, row) in rows {
-        for key in known.numbers.iter().flat_map(|keys| keys.split(' ')) {
-            if row.as_ref().is_none_or(|row| !row.numbers.contains(key)) {
-                dropped.push((key.to_owned(), known.id.clone()));
-            }
+        if let (Some(numbers), Some(slot)) = (&known.numbers, known.slot) {
+            let others = numbers
+                .split(' ')
+                .filter(|key| row.as_ref().is_none_or(|row| !row.numbers.contains(*key)));
+            dropped.extend(others.map(|key| (key.to_owned(), slot)));
         }
         let Some(mut row) = row else {
             moved.extend(known.position);
@@ -179,7 +180,7 @@ pub(super) async fn write(
         }
     }
     if !dropped.is_empty() {
-        sqlx::query("DELETE FROM number WHERE (key, donor) IN (SELECT value ->> 0, value ->> 1 FROM json_each(?))")
+        sqlx::query("DELETE FROM number WHERE (key, slot) IN (SELECT value ->> 0, value ->> 1 FROM json_each(?))")
             .bind(json(&dropped))
             .execute(&mut *cache)
             .await?;
@@ -332,10 +333,9 @@ async fn insert(
 ) -> Result<(), DatabaseError> {
     for rows in rows.chunks(ROWS) {
         let mut donors = sqlx::query(AssertSqlSafe(format!(
-            "INSERT INTO donor (position, id, slot, sort_key, numbers, blood, deferred, summary) VALUES {}
-             ON CONFLICT (id) DO UPDATE SET numbers = excluded.numbers, blood = excluded.blood, deferred = excluded.deferred,
-                 summary = excluded.summary",
-            values(8, rows.len())
+            "INSERT INTO donor (position, id, slot, sort_key, numbers, summary) VALUES {}
+             ON CONFLICT (id) DO UPDATE SET numbers = excluded.numbers, summary = excluded.summary",
+            values(6, rows.len())
         )));
         let mut found = sqlx::query(AssertSqlSafe(format!(
             "INSERT INTO name (slot, position, spelling, blood, deferred) VALUES {}
@@ -351,8 +351,6 @@ async fn insert(
                 .bind(row.slot)
                 .bind(&row.sort_key)
                 .bind(numbers.join(" "))
-                .bind(row.blood)
-                .bind(row.deferred)
                 .bind(json(&row.summary));
             found = found
                 .bind(row.slot)
@@ -382,13 +380,10 @@ async fn add_numbers(
     cache: &mut SqliteConnection,
     rows: impl Iterator<Item = &Row>,
 ) -> Result<(), DatabaseError> {
-    let numbers: Vec<(&str, &str)> = rows
-        .flat_map(|row| {
-            let id = row.summary.id.as_str();
-            row.numbers.iter().map(move |key| (key.as_str(), id))
-        })
+    let numbers: Vec<(&str, u32)> = rows
+        .flat_map(|row| row.numbers.iter().map(|key| (key.as_str(), row.slot)))
         .collect();
-    sqlx::query("INSERT OR IGNORE INTO number (key, donor) SELECT value ->> 0, value ->> 1 FROM json_each(?)")
+    sqlx::query("INSERT OR IGNORE INTO number (key, slot) SELECT value ->> 0, value ->> 1 FROM json_each(?)")
         .bind(json(&numbers))
         .execute(cache)
         .await?;

@@ -19,29 +19,29 @@ const KINDS: usize = 3;
 /// far as the page goes: an order of the whole would sort everything first.
 const PAGE: &str = "
         SELECT * FROM (
-            SELECT key, summary FROM number CROSS JOIN donor ON donor.id = number.donor
+            SELECT key, summary FROM number CROSS JOIN name USING (slot) CROSS JOIN donor USING (position)
             WHERE key >= ?1 AND key < ?1 || '~' AND (?4 = 0 OR blood = ?4) AND deferred >= ?5 AND deferred < ?6
-            ORDER BY key, number.donor)
+            ORDER BY key, number.slot)
         UNION ALL
         SELECT * FROM (
-            SELECT key, summary FROM number CROSS JOIN donor ON donor.id = number.donor
+            SELECT key, summary FROM number CROSS JOIN name USING (slot) CROSS JOIN donor USING (position)
             WHERE key >= ?2 AND key < ?2 || '~' AND (?4 = 0 OR blood = ?4) AND deferred >= ?5 AND deferred < ?6
-            ORDER BY key, number.donor)
+            ORDER BY key, number.slot)
         UNION ALL
         SELECT * FROM (
-            SELECT key, summary FROM number CROSS JOIN donor ON donor.id = number.donor
+            SELECT key, summary FROM number CROSS JOIN name USING (slot) CROSS JOIN donor USING (position)
             WHERE key >= ?3 AND key < ?3 || '~' AND (?4 = 0 OR blood = ?4) AND deferred >= ?5 AND deferred < ?6
-            ORDER BY key, number.donor)
+            ORDER BY key, number.slot)
         LIMIT ?7 OFFSET ?8";
 const COUNT: &str = "
     SELECT count(*) FROM (
-        SELECT 1 FROM number CROSS JOIN donor ON donor.id = number.donor
+        SELECT 1 FROM number CROSS JOIN name USING (slot)
         WHERE key >= ?1 AND key < ?1 || '~' AND (?4 = 0 OR blood = ?4) AND deferred >= ?5 AND deferred < ?6
         UNION ALL
-        SELECT 1 FROM number CROSS JOIN donor ON donor.id = number.donor
+        SELECT 1 FROM number CROSS JOIN name USING (slot)
         WHERE key >= ?2 AND key < ?2 || '~' AND (?4 = 0 OR blood = ?4) AND deferred >= ?5 AND deferred < ?6
         UNION ALL
-        SELECT 1 FROM number CROSS JOIN donor ON donor.id = number.donor
+        SELECT 1 FROM number CROSS JOIN name USING (slot)
         WHERE key >= ?3 AND key < ?3 || '~' AND (?4 = 0 OR blood = ?4) AND deferred >= ?5 AND deferred < ?6
         LIMIT ?7)";
 const COUNT_ALL: &str = "

@@ -146,7 +146,7 @@ async fn resources(cache: &mut SqliteConnection, id: &str) -> Result<Vec<Resourc
 
 async fn holders(cache: &mut SqliteConnection, iin: &str) -> Result<Vec<Holder>, DatabaseError> {
     let donors: Vec<String> =
-        sqlx::query_scalar("SELECT donor FROM number WHERE key = ? ORDER BY donor")
+        sqlx::query_scalar("SELECT id FROM number JOIN name USING (slot) JOIN donor USING (position) WHERE key = ? ORDER BY id")
             .bind(format!("i{iin}"))
             .fetch_all(&mut *cache)
             .await?;

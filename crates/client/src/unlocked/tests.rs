@@ -90,9 +90,9 @@ impl Cache {
     async fn derived(&mut self) -> Vec<Vec<String>> {
         let mut all = Vec::new();
         for sql in [
-            "SELECT id || numbers || blood || deferred || summary FROM donor ORDER BY position",
-            "SELECT id || spelling || name.blood || name.deferred FROM name JOIN donor USING (slot, position) ORDER BY position",
-            "SELECT key || donor FROM number ORDER BY key, donor",
+            "SELECT id || numbers || summary FROM donor ORDER BY position",
+            "SELECT id || spelling || blood || deferred FROM name JOIN donor USING (slot, position) ORDER BY position",
+            "SELECT key || id FROM number LEFT JOIN donor USING (slot) ORDER BY key, id",
             "SELECT donor FROM moved",
         ] {
             all.push(
@@ -417,4 +417,31 @@ proptest! {
             Ok(())
         })?;
     }
+}
+
+#[tokio::test]
+async fn numbers_of_a_cache_from_before_find_whom_they_found() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("patients.db");
+    let mut cache = database::open(&path, &[7; 32], &MIGRATIONS[..5])
+        .await
+        .unwrap();
+    sqlx::raw_sql(
+        "INSERT INTO donor (position, id, slot, sort_key, numbers, blood, deferred, summary)
+             VALUES (5, 'a', 1, x'01', 'i1', 0, 0, 'A'), (9, 'b', 0, x'02', 'i1 p7', 0, 0, 'B');
+         INSERT INTO name (slot, position, spelling, blood, deferred) VALUES (1, 5, ' a', 0, 0), (0, 9, ' b', 0, 0);
+         INSERT INTO number (key, donor) VALUES ('i1', 'a'), ('i1', 'b'), ('p7', 'b'), ('p8', 'gone');",
+    )
+    .execute(&mut cache)
+    .await
+    .unwrap();
+    cache.close().await.unwrap();
+    let mut cache = database::open(&path, &[7; 32], MIGRATIONS).await.unwrap();
+    let found: Vec<String> = sqlx::query_scalar(
+        "SELECT key || id FROM number LEFT JOIN donor USING (slot) ORDER BY key, id",
+    )
+    .fetch_all(&mut cache)
+    .await
+    .unwrap();
+    assert_eq!(found, ["i1a", "i1b", "p7b"]);
 }
