@@ -17,15 +17,18 @@ use clap::Parser;
 
 use measured::{Line, Result};
 
+/// Records that come with one donor of the synthetic centre.
+const RECORDS_OF_A_DONOR: u64 = 26;
+
 /// What is measured, and how much of it.
 #[derive(Parser)]
 #[command(name = "bench")]
 struct Arguments {
-    /// Records of the feed for filling; of people alone for searching; donors for the courier’s file
+    /// Records of a centre; for searching, of people alone
     #[arg(long, default_value_t = 100_000)]
     records: u64,
-    /// Only this part: probe, feed, store, search or courier
-    #[arg(long)]
+    /// Only this part
+    #[arg(long, value_parser = ["probe", "feed", "store", "search", "courier"])]
     only: Option<String>,
 }
 
@@ -62,7 +65,7 @@ async fn run(arguments: &Arguments) -> Result {
         lines.extend(searching::compare(&[small, arguments.records]).await?);
     }
     if is_wanted("courier") {
-        lines.extend(courier::first_pack(arguments.records).await?);
+        lines.extend(courier::first_pack(arguments.records.div_ceil(RECORDS_OF_A_DONOR)).await?);
     }
     println!();
     for line in &lines {

@@ -20,7 +20,7 @@ const ROWS: u32 = 20;
 /// Searches of one kind in one round, and the first ones that do not count.
 const RUNS: usize = 2_000;
 const WARM: usize = 200;
-/// Rounds of all kinds: what else the machine does meets some of them, and the median is told.
+/// Rounds of all kinds and stores: what else the machine does meets some of them, and the median is told.
 const ROUNDS: usize = 7;
 
 /// One line in so many is looked for, so that most searches of a person are the first one.
@@ -44,6 +44,18 @@ struct Sample {
     given: String,
 }
 
+/// A store with people in it, and what its rounds took.
+struct Filled {
+    records: u64,
+    store: Store,
+    samples: Vec<Sample>,
+    random: ChaCha20Rng,
+    /// By kind.
+    taken: Vec<Taken>,
+    /// Ends with it.
+    _dir: tempfile::TempDir,
+}
+
 /// What the rounds of one kind took.
 #[derive(Default)]
 struct Taken {
@@ -54,25 +66,37 @@ struct Taken {
     processor: f64,
 }
 
+/// Stores of these sizes, the smaller first: a round asks all of them one after the other, so that they meet the same machine.
 pub(crate) async fn compare(sizes: &[u64]) -> Result<Vec<Line>> {
-    let mut lines = Vec::new();
-    let mut before: Option<Vec<Taken>> = None;
+    let mut stores = Vec::new();
     for &records in sizes {
-        let plain = measure(records, None).await?;
-        let encrypted = measure(records, Some(&[7; 32])).await?;
-        for (at, ((kind, target), (taken, plain))) in
-            KINDS.iter().zip(encrypted.iter().zip(&plain)).enumerate()
-        {
-            let growth = before.as_ref().map(|before| {
+        for key in [None, Some(&[7; 32])] {
+            stores.push(Filled::new(records, key).await?);
+        }
+    }
+    for _ in 0..ROUNDS {
+        for at in 0..KINDS.len() {
+            for store in &mut stores {
+                store.round(at).await?;
+            }
+        }
+    }
+    let mut lines = Vec::new();
+    for pair in stores.chunks(2) {
+        let [plain, encrypted] = pair else { continue };
+        for (at, (kind, target)) in KINDS.iter().enumerate() {
+            let (taken, plain, before) = (&encrypted.taken[at], &plain.taken[at], &stores[1]);
+            let growth = (encrypted.records != before.records).then(|| {
+                let before_it = &before.taken[at];
                 format!(
                     ", {:.1}× of {} (processor {:.1}×)",
-                    median(&taken.most) / median(&before[at].most),
-                    sizes[0],
-                    taken.processor / before[at].processor
+                    median(&taken.most) / median(&before_it.most),
+                    before.records,
+                    taken.processor / before_it.processor
                 )
             });
             lines.push(Line::new(
-                format!("{records} records: {kind}"),
+                format!("{} records: {kind}", encrypted.records),
                 format!(
                     "p50 {:.2}, p99 {:.2} ms ({:.2} to {:.2}), processor {:.2} ms, plain p99 {:.2} ms, processor {:.2} ms{}",
                     median(&taken.half),
@@ -87,7 +111,9 @@ pub(crate) async fn compare(sizes: &[u64]) -> Result<Vec<Line>> {
                 target,
             ));
         }
-        before = Some(encrypted);
+    }
+    for store in stores {
+        store.store.close().await?;
     }
     Ok(lines)
 }
@@ -98,56 +124,64 @@ fn median(figures: &[f64]) -> f64 {
     sorted.get(sorted.len() / 2).copied().unwrap_or(0.0)
 }
 
-/// A store of so many records, searched.
-async fn measure(records: u64, key: Option<&[u8; 32]>) -> Result<Vec<Taken>> {
-    let dir = tempfile::tempdir()?;
-    let path = dir.path().join("patients.db");
-    let mut store = Store::open(&path, key).await?;
-    let mut batches = Batches::of_people(records)?;
-    let mut samples = Vec::new();
-    let mut random = ChaCha20Rng::seed_from_u64(11);
-    let started = Instant::now();
-    while let Some(lines) = batches.next(2_000)? {
-        samples.extend(lines.lines().step_by(SAMPLED).filter_map(sample));
-        store.apply(lines.as_bytes()).await?;
-    }
-    store.close().await?;
-    let filled = started.elapsed().as_secs_f64();
-    let size = std::fs::metadata(&path)?.len() / 1_048_576;
-    let started = Instant::now();
-    let mut store = Store::open(&path, key).await?;
-    println!(
-        "search: {records} records, {} donors, in {filled:.0} s, {size} MiB; opened in {:.2} s",
-        store.search("", 1, TODAY).await?.total,
-        started.elapsed().as_secs_f64()
-    );
-    let mut kinds: Vec<Taken> = KINDS.iter().map(|_| Taken::default()).collect();
-    for _ in 0..ROUNDS {
-        for ((kind, _), taken) in KINDS.iter().zip(&mut kinds) {
-            let mut times = Times::default();
-            let mut watch = Watch::start();
-            for run in 0..WARM + RUNS {
-                if run == WARM {
-                    watch = Watch::start();
-                }
-                let at = random.next_u64() as usize % samples.len();
-                let search = question(kind, &samples[at], random.next_u32());
-                let started = Instant::now();
-                let page = store.search(search, ROWS, TODAY).await?;
-                if run >= WARM {
-                    times.push(started.elapsed());
-                }
-                if page.rows.is_empty() && *kind == "IIN" {
-                    return Err("somebody was not found".into());
-                }
-            }
-            taken.processor += watch.processor() * 1e3 / (RUNS * ROUNDS) as f64;
-            taken.half.push(times.permille(500));
-            taken.most.push(times.permille(990));
+impl Filled {
+    /// A store of so many records, opened anew.
+    async fn new(records: u64, key: Option<&[u8; 32]>) -> Result<Self> {
+        let dir = tempfile::tempdir()?;
+        let path = dir.path().join("patients.db");
+        let mut store = Store::open(&path, key).await?;
+        let mut batches = Batches::of_people(records)?;
+        let mut samples = Vec::new();
+        let started = Instant::now();
+        while let Some(lines) = batches.next(2_000)? {
+            samples.extend(lines.lines().step_by(SAMPLED).filter_map(sample));
+            store.apply(lines.as_bytes()).await?;
         }
+        store.close().await?;
+        let filled = started.elapsed().as_secs_f64();
+        let size = std::fs::metadata(&path)?.len() / 1_048_576;
+        let started = Instant::now();
+        let mut store = Store::open(&path, key).await?;
+        println!(
+            "search: {records} records, {} donors, in {filled:.0} s, {size} MiB; opened in {:.2} s",
+            store.search("", 1, TODAY).await?.total,
+            started.elapsed().as_secs_f64()
+        );
+        Ok(Self {
+            records,
+            store,
+            samples,
+            random: ChaCha20Rng::seed_from_u64(11),
+            taken: KINDS.iter().map(|_| Taken::default()).collect(),
+            _dir: dir,
+        })
     }
-    store.close().await?;
-    Ok(kinds)
+
+    /// One round of one kind.
+    async fn round(&mut self, at: usize) -> Result {
+        let ((kind, _), taken) = (KINDS[at], &mut self.taken[at]);
+        let mut times = Times::default();
+        let mut watch = Watch::start();
+        for run in 0..WARM + RUNS {
+            if run == WARM {
+                watch = Watch::start();
+            }
+            let who = self.random.next_u64() as usize % self.samples.len();
+            let search = question(kind, &self.samples[who], self.random.next_u32());
+            let started = Instant::now();
+            let page = self.store.search(search, ROWS, TODAY).await?;
+            if run >= WARM {
+                times.push(started.elapsed());
+            }
+            if page.rows.is_empty() && kind == "IIN" {
+                return Err("somebody was not found".into());
+            }
+        }
+        taken.processor += watch.processor() * 1e3 / (RUNS * ROUNDS) as f64;
+        taken.half.push(times.permille(500));
+        taken.most.push(times.permille(990));
+        Ok(())
+    }
 }
 
 fn sample(line: &str) -> Option<Sample> {
