@@ -201,7 +201,7 @@ impl Names {
         limit: u32,
     ) -> Answers {
         let wanted = limit as usize + 1;
-        let mut matching = self.all_of(typed, |word| self.by_key(&word.key));
+        let (mut matching, exact) = self.having(typed);
         self.filter(&mut matching, filters);
         let total = matching.len();
         let place = |slot: u32| self.positions[slot as usize];
@@ -219,7 +219,6 @@ impl Names {
             let first = first.into_sorted_vec().into_iter();
             first.map(|position| (0, position)).collect()
         } else {
-            let exact = self.all_of(typed, |word| self.by_spelling(&word.spelling));
             let mut ranked: Vec<(u8, i64)> = matching
                 .iter()
                 .map(|slot| (u8::from(!exact.has(slot)), place(slot)))
@@ -257,35 +256,34 @@ impl Names {
         still
     }
 
-    /// Who has, for every typed word, one that answers it; without words everybody.
-    fn all_of(&self, typed: &[Word], one: impl Fn(&Word) -> Slots) -> Slots {
-        let Some((first, others)) = typed.split_first() else {
-            return self.here.clone();
-        };
-        let mut all = one(first);
-        for word in others {
-            all.keep(&one(word));
+    /// Who has, for every typed word, one that answers it, and who one that is spelled so; without words everybody.
+    fn having(&self, typed: &[Word]) -> (Slots, Slots) {
+        let (mut matching, mut exact) = (self.here.clone(), self.here.clone());
+        for word in typed {
+            let mut spelled = Slots::empty(self.holders.len());
+            for (_, number) in beginning_with(&self.spelled, &word.spelling) {
+                spelled.set(*number, true);
+            }
+            let mut answering = Slots::empty(self.positions.len());
+            self.add_holders(&mut answering, spelled.iter());
+            exact.keep(&answering);
+            // Those spelled as typed are in already, and are most of all.
+            let others = beginning_with(&self.keys, &word.key).flat_map(|(_, numbers)| numbers);
+            self.add_holders(
+                &mut answering,
+                others.copied().filter(|number| !spelled.has(*number)),
+            );
+            matching.keep(&answering);
         }
-        all
+        (matching, exact)
     }
 
-    fn by_key(&self, beginning: &str) -> Slots {
-        let words = beginning_with(&self.keys, beginning);
-        self.holding(words.flat_map(|(_, numbers)| numbers))
-    }
-
-    fn by_spelling(&self, beginning: &str) -> Slots {
-        self.holding(beginning_with(&self.spelled, beginning).map(|(_, number)| number))
-    }
-
-    fn holding<'a>(&self, words: impl Iterator<Item = &'a u32>) -> Slots {
-        let mut slots = Slots::empty(self.positions.len());
+    fn add_holders(&self, slots: &mut Slots, words: impl Iterator<Item = u32>) {
         for number in words {
-            for slot in &self.holders[*number as usize] {
+            for slot in &self.holders[number as usize] {
                 slots.set(*slot, true);
             }
         }
-        slots
     }
 
     /// Who is there, with position, words, group and deferral.
