@@ -32,7 +32,7 @@ const PAGE: &str = "
             SELECT key, summary FROM number CROSS JOIN name USING (slot) CROSS JOIN donor USING (position)
             WHERE key >= ?3 AND key < ?3 || '~' AND (?4 = 0 OR blood = ?4) AND deferred >= ?5 AND deferred < ?6
             ORDER BY key, number.slot)
-        LIMIT ?7 OFFSET ?8";
+        LIMIT ?7 + 0 OFFSET ?8";
 const COUNT: &str = "
     SELECT count(*) FROM (
         SELECT 1 FROM number CROSS JOIN name USING (slot)
@@ -43,13 +43,13 @@ const COUNT: &str = "
         UNION ALL
         SELECT 1 FROM number CROSS JOIN name USING (slot)
         WHERE key >= ?3 AND key < ?3 || '~' AND (?4 = 0 OR blood = ?4) AND deferred >= ?5 AND deferred < ?6
-        LIMIT ?7)";
+        LIMIT ?7 + 0)";
 const COUNT_ALL: &str = "
     SELECT count(*) FROM (
         SELECT 1 FROM number WHERE key >= ?1 AND key < ?1 || '~'
         UNION ALL SELECT 1 FROM number WHERE key >= ?2 AND key < ?2 || '~'
         UNION ALL SELECT 1 FROM number WHERE key >= ?3 AND key < ?3 || '~'
-        LIMIT ?4)";
+        LIMIT ?4 + 0)";
 
 /// Beginnings of keys in `number`, each of one kind.
 #[derive(Debug, PartialEq, Eq)]

@@ -2,6 +2,9 @@
 //!
 //! Names are looked for in memory ([`super::names`]), which knows the place of every answer among the rows; only the rows of a page are
 //! read. Up to [`super::names::RANKED`] answers are put in order of spelling first, more are in Kazakh order alone.
+//!
+//! `LIMIT ? + 0` in searches: a bare `LIMIT ?` is looked into when the statement is planned, so every new binding plans it again, which
+//! takes longer than the search.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use infoblood_clinical::{
@@ -126,7 +129,7 @@ async fn everybody(
     limit: u32,
 ) -> Result<Vec<(u8, i64, String)>, DatabaseError> {
     Ok(sqlx::query_as(
-        "SELECT 0, position, summary FROM donor WHERE position > ? ORDER BY position LIMIT ?",
+        "SELECT 0, position, summary FROM donor WHERE position > ? ORDER BY position LIMIT ? + 0",
     )
     .bind(place)
     .bind(i64::from(limit) + 1)

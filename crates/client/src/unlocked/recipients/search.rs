@@ -85,7 +85,7 @@ async fn by_number(
     let total: i64 = sqlx::query_scalar(
         "SELECT count(*) FROM (
              SELECT id FROM recipient WHERE iin >= ?1 AND iin < ?1 || '~'
-             UNION SELECT id FROM recipient WHERE iin_end >= ?2 AND iin_end < ?2 || '~' LIMIT ?3)",
+             UNION SELECT id FROM recipient WHERE iin_end >= ?2 AND iin_end < ?2 || '~' LIMIT ?3 + 0)",
     )
     .bind(digits)
     .bind(&end)
@@ -96,7 +96,7 @@ async fn by_number(
         "SELECT 0 AS by_end, iin, id, summary FROM recipient WHERE iin >= ?1 AND iin < ?1 || '~'
          UNION ALL SELECT 1, iin, id, summary FROM recipient
              WHERE iin_end >= ?2 AND iin_end < ?2 || '~' AND NOT (iin >= ?1 AND iin < ?1 || '~')
-         ORDER BY by_end, iin, id LIMIT ?3 OFFSET ?4",
+         ORDER BY by_end, iin, id LIMIT ?3 + 0 OFFSET ?4",
     )
     .bind(digits)
     .bind(&end)
@@ -188,10 +188,10 @@ fn is_exact(row: &Row, words: &[Word]) -> bool {
 
 async fn total(cache: &mut SqliteConnection, pattern: &str) -> Result<i64, DatabaseError> {
     let query = if pattern.is_empty() {
-        sqlx::query_scalar("SELECT count(*) FROM (SELECT 1 FROM recipient LIMIT ?1)")
+        sqlx::query_scalar("SELECT count(*) FROM (SELECT 1 FROM recipient LIMIT ?1 + 0)")
     } else {
         sqlx::query_scalar(
-            "SELECT count(*) FROM (SELECT rowid FROM recipient_search WHERE recipient_search MATCH ?2 LIMIT ?1)",
+            "SELECT count(*) FROM (SELECT rowid FROM recipient_search WHERE recipient_search MATCH ?2 LIMIT ?1 + 0)",
         )
     };
     let mut query = query.bind(COUNTED_TO + 1);
@@ -210,11 +210,11 @@ async fn ordered(
     limit: i64,
 ) -> Result<Vec<Row>, DatabaseError> {
     let sql = if pattern.is_empty() {
-        "SELECT id, sort_key, spelling, summary FROM recipient WHERE (sort_key, id) > (?1, ?2) ORDER BY sort_key, id LIMIT ?3"
+        "SELECT id, sort_key, spelling, summary FROM recipient WHERE (sort_key, id) > (?1, ?2) ORDER BY sort_key, id LIMIT ?3 + 0"
     } else {
         "SELECT id, sort_key, spelling, summary FROM recipient
          WHERE rowid IN (SELECT rowid FROM recipient_search WHERE recipient_search MATCH ?4) AND (sort_key, id) > (?1, ?2)
-         ORDER BY sort_key, id LIMIT ?3"
+         ORDER BY sort_key, id LIMIT ?3 + 0"
     };
     let mut query = sqlx::query_as(sql).bind(key).bind(id).bind(limit);
     if !pattern.is_empty() {
