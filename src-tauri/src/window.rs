@@ -49,18 +49,18 @@ pub(crate) fn open(app: &App) -> Result<(), Box<dyn std::error::Error>> {
             matches!(url.scheme(), "tauri" | "http" | "https") && own_host(url.host_str())
         });
     let data = BrowserData::default();
-    let window = if automation() {
+    if automation() {
         let dir = tempfile::Builder::new()
             .prefix("infoblood-webdriver-")
             .tempdir()?;
-        let window = window.data_directory(dir.path().to_owned()).build()?;
+        window.data_directory(dir.path().to_owned()).build()?;
         data.0.lock().map_err(|_| "poisoned")?.replace(dir);
-        window
     } else {
         // Kept out of pictures and sharing of the screen where the system can (Windows, macOS; Linux has no such thing).
-        window.incognito(true).content_protected(true).build()?
-    };
-    window.with_webview(|webview| platform::suit_the_graphics(&webview))?;
+        let window = window.incognito(true).content_protected(true).build()?;
+        // Not in an automated run: WebKitGTK's WebDriver waits for ever for the picture of a page that is drawn without compositing.
+        window.with_webview(|webview| platform::suit_the_graphics(&webview))?;
+    }
     app.manage(data);
     Ok(())
 }

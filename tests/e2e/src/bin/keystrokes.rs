@@ -111,7 +111,11 @@ async fn main() -> ExitCode {
 }
 
 async fn run(arguments: &Arguments) -> Result {
-    let world = World::with_donors(false, arguments.donors)?;
+    let mut world = World::with_donors(false, arguments.donors)?;
+    if !has_graphics_card() {
+        // What the app does by itself for a person.
+        world.desktop.set("WEBKIT_DISABLE_COMPOSITING_MODE", "1");
+    }
     let window = world.launch().await?;
     let measured = measure(&window, &world, arguments).await;
     if measured.is_err() {
@@ -121,6 +125,17 @@ async fn run(arguments: &Arguments) -> Result {
     }
     measured?;
     window.close()
+}
+
+fn has_graphics_card() -> bool {
+    std::fs::read_dir("/dev/dri").is_ok_and(|devices| {
+        devices.flatten().any(|device| {
+            device
+                .file_name()
+                .as_encoded_bytes()
+                .starts_with(b"renderD")
+        })
+    })
 }
 
 async fn measure(window: &Window, world: &World, arguments: &Arguments) -> Result {
