@@ -383,6 +383,8 @@ impl Controller {
     async fn run(mut self, mut inbox: mpsc::Receiver<Event>) {
         self.open_store();
         let mut looked = Instant::now();
+        // When something was done that is told as soon as nothing else is asked.
+        let mut untold = None;
         let mut tick = interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
         loop {
@@ -399,19 +401,22 @@ impl Controller {
                     }
                     Some(event) => {
                         if !self.handle(event).await {
+                            untold = Some(Instant::now());
                             continue;
                         }
                     }
                     None => return,
                 },
                 _ = tick.tick() => {
-                    let is_due = looked.elapsed() >= LOOK_EVERY;
+                    let is_due = looked.elapsed() >= LOOK_EVERY
+                        || untold.is_some_and(|since: Instant| since.elapsed() >= TICK);
                     if !self.tick().await && !is_due {
                         continue;
                     }
                 }
             }
             looked = Instant::now();
+            untold = None;
             self.show().await;
         }
     }
@@ -432,7 +437,7 @@ impl Controller {
 
     /// Answers one request. A reply nobody waits for (the page was reloaded) is dropped. False after a
     /// search that went well and after a touch: what comes a key later does not wait until the state is read; that an event of the log
-    /// waits is told a moment later.
+    /// waits is told when nothing was asked for a moment.
     async fn request(&mut self, request: Request) -> bool {
         if matches!(self.store, Store::Opening) && self.needs_store(&request) {
             self.waiting_for_store.push(request);

@@ -1,10 +1,11 @@
 //! Beginning anew where the keys of the store are gone: it is said, nothing opens, and what was sealed before still arrives.
 
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use infoblood_e2e::server::Person;
 use infoblood_e2e::tour;
-use infoblood_e2e::window::Window;
+use infoblood_e2e::window::{STEP, Window};
 use infoblood_e2e::world::World;
 use infoblood_e2e::{Result, evidence};
 
@@ -69,7 +70,12 @@ async fn begun_anew(world: &World, window: &Window, out: &Path, before: usize) -
     // Also what the device that is no more had sealed.
     window.click("nav-sync").await?;
     window.click("sync-retry").await?;
+    // A look at the list is an event, of which the window is told a moment later.
+    let started = Instant::now();
+    while !evidence::files(&world.data_dir.join("outbox"))?.is_empty() {
+        assert!(started.elapsed() < STEP, "{}", window.words().await);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
     sync::until_done(window).await?;
-    assert!(evidence::files(&world.data_dir.join("outbox"))?.is_empty());
     window.picture(out, "sync-after-anew").await
 }
