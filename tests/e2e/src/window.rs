@@ -204,7 +204,10 @@ impl Window {
 
     /// Waits until these words stand in the element with this test id.
     pub async fn wait_words(&self, id: &str, words: &str) -> Result {
-        let script = "return document.querySelector(`[data-testid='${arguments[0]}']`)?.innerText.includes(arguments[1])";
+        // What is shortened where it is narrow has its whole words as a title.
+        let script = "const found = document.querySelector(`[data-testid='${arguments[0]}']`);
+            const titles = [...(found?.querySelectorAll('[title]') ?? [])].map((one) => one.title);
+            return [found?.innerText ?? '', ...titles].some((words) => words.includes(arguments[1]))";
         let arguments = vec![json!(id), json!(words)];
         let started = Instant::now();
         while self.script(script, arguments.clone()).await?.as_bool() != Some(true) {
