@@ -77,5 +77,6 @@ async fn begun_anew(world: &World, window: &Window, out: &Path, before: usize) -
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     sync::until_done(window).await?;
+    assert!(evidence::files(&world.data_dir.join("outbox"))?.is_empty());
     window.picture(out, "sync-after-anew").await
 }
