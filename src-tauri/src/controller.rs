@@ -15,7 +15,7 @@ use secrecy::SecretString;
 use tokio::{
     sync::{mpsc, oneshot},
     task::JoinSet,
-    time::{Instant, MissedTickBehavior, interval},
+    time::{Instant, MissedTickBehavior, interval, sleep_until},
 };
 
 use crate::{
@@ -57,6 +57,9 @@ const TICK: Duration = Duration::from_secs(1);
 
 /// How often the state is looked at when nothing happens: time alone ends leases and brings terms into force.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
+
+/// What searches left is sent and told when nothing was searched for so long, so that it is not in the way of the next key.
+const SETTLED: Duration = Duration::from_secs(1);
 
 /// What the controller does to the window.
 pub trait Shell: Send + Sync + 'static {
@@ -238,6 +241,15 @@ enum Event {
     Close(oneshot::Sender<()>),
 }
 
+/// When the window is told what an event may have changed.
+enum Telling {
+    Now,
+    /// When nothing was searched for a moment ([`SETTLED`]).
+    Settled,
+    /// It changed nothing.
+    Never,
+}
+
 /// Sends requests to the controller.
 #[derive(Clone)]
 pub struct Handle {
@@ -383,8 +395,7 @@ impl Controller {
     async fn run(mut self, mut inbox: mpsc::Receiver<Event>) {
         self.open_store();
         let mut looked = Instant::now();
-        // When something was done that is told as soon as nothing else is asked.
-        let mut untold = None;
+        let mut settled_at: Option<Instant> = None;
         let mut tick = interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
         loop {
@@ -399,30 +410,32 @@ impl Controller {
                         let _ = done.send(());
                         return;
                     }
-                    Some(event) => {
-                        if !self.handle(event).await {
-                            untold = Some(Instant::now());
+                    Some(event) => match self.handle(event).await {
+                        Telling::Now => {}
+                        Telling::Settled => {
+                            settled_at = Some(Instant::now() + SETTLED);
                             continue;
                         }
-                    }
+                        Telling::Never => continue,
+                    },
                     None => return,
                 },
+                () = sleep_until(settled_at.unwrap_or(looked)), if settled_at.is_some() => {
+                    settled_at = None;
+                    self.send_if_online();
+                }
                 _ = tick.tick() => {
-                    let is_due = looked.elapsed() >= LOOK_EVERY
-                        || untold.is_some_and(|since: Instant| since.elapsed() >= TICK);
-                    if !self.tick().await && !is_due {
+                    if !self.tick().await && looked.elapsed() < LOOK_EVERY {
                         continue;
                     }
                 }
             }
             looked = Instant::now();
-            untold = None;
             self.show().await;
         }
     }
 
-    /// True when something may have changed.
-    async fn handle(&mut self, event: Event) -> bool {
+    async fn handle(&mut self, event: Event) -> Telling {
         match event {
             Event::Request(request) => return self.request(request).await,
             Event::Opened(opened) => self.opened(*opened).await,
@@ -432,16 +445,14 @@ impl Controller {
             Event::Read(done) => self.read_done(*done).await,
             Event::Close(_) => {}
         }
-        true
+        Telling::Now
     }
 
-    /// Answers one request. A reply nobody waits for (the page was reloaded) is dropped. False after a
-    /// search that went well and after a touch: what comes a key later does not wait until the state is read; that an event of the log
-    /// waits is told when nothing was asked for a moment.
-    async fn request(&mut self, request: Request) -> bool {
+    /// Answers one request. A reply nobody waits for (the page was reloaded) is dropped.
+    async fn request(&mut self, request: Request) -> Telling {
         if matches!(self.store, Store::Opening) && self.needs_store(&request) {
             self.waiting_for_store.push(request);
-            return true;
+            return Telling::Now;
         }
         // What the page asks by itself, when data change or a file is read, is nobody's act.
         let by_itself = matches!(
@@ -493,7 +504,7 @@ impl Controller {
             Request::Lock(reply) => drop(reply.send(self.lock().await)),
             Request::Touch(reply) => {
                 drop(reply.send(Ok(())));
-                return false;
+                return Telling::Never;
             }
             Request::UseProfile { text, reply } => drop(reply.send(self.use_profile(&text))),
             Request::SearchDonors {
@@ -503,9 +514,7 @@ impl Controller {
                 reply,
             } => {
                 let page = self.search(query, filter, after).await;
-                let is_found = page.is_ok();
-                drop(reply.send(page));
-                return !is_found;
+                return answer_search(reply, page);
             }
             Request::OpenDonor { id, reply } => drop(reply.send(self.open_donor(&id).await)),
             Request::OpenDonation { din, reply } => {
@@ -519,9 +528,7 @@ impl Controller {
                 reply,
             } => {
                 let page = self.search_recipients(&query, after).await;
-                let is_found = page.is_ok();
-                drop(reply.send(page));
-                return !is_found;
+                return answer_search(reply, page);
             }
             Request::OpenRecipient { id, reply } => {
                 drop(reply.send(self.open_recipient(&id).await));
@@ -579,7 +586,7 @@ impl Controller {
             Request::UploadEnd(reply) => self.upload_end(reply).await,
             Request::UploadCancel(reply) => drop(reply.send(self.upload_cancel().await)),
         }
-        true
+        Telling::Now
     }
 
     /// Whether a request has to wait for the store. On a first launch the agreement does not.
@@ -659,4 +666,15 @@ impl Controller {
         self.end_session().await;
         self.store = Store::Failed;
     }
+}
+
+/// Answers a search. One that went well left an event of the access log, and nothing else.
+fn answer_search<T>(reply: Reply<T>, page: Result<T, AppError>) -> Telling {
+    let telling = if page.is_ok() {
+        Telling::Settled
+    } else {
+        Telling::Now
+    };
+    drop(reply.send(page));
+    telling
 }

@@ -15,7 +15,8 @@ use infoblood::{
     controller::{self, Config, Handle, Request, Shell},
     profile::Places,
     view::{
-        AppError, Connection, Delivery, DonorFilter, Evidence, Lang, Purpose, Screen, State, Taking,
+        AppError, Connection, Delivery, DonorFilter, Evidence, Lang, Purpose, QueueKind, Screen,
+        State, Taking,
     },
 };
 use infoblood_agreement::{grant::Role, profile::DeviceApproval};
@@ -296,6 +297,15 @@ fn is_unlocked(state: &State) -> bool {
     matches!(state.screen, Screen::Unlocked { .. }) && state.data_as_of.is_some()
 }
 
+/// When the last event of the access log was acknowledged.
+fn sent_at(state: &State) -> Option<String> {
+    let queues = &state.sync.as_ref()?.queues;
+    let events = queues
+        .iter()
+        .find(|queue| queue.kind == QueueKind::AuditEvent)?;
+    events.last_success.clone()
+}
+
 fn is_return(state: &State) -> bool {
     matches!(state.screen, Screen::Return { .. })
 }
@@ -411,6 +421,15 @@ async fn from_the_first_launch_to_a_donor_card_and_back_without_a_network() {
             .is_some_and(|name| name.contains(&card.family))
     );
     assert_eq!(read.delivery, Delivery::Delivered);
+
+    // A search tells the window nothing at once; what it left goes by itself as soon as nothing more is searched for.
+    let sent_before = sent_at(&app.state().await);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    app.donors("а").await.unwrap();
+    app.shown("the search's event acknowledged", |state| {
+        state.waiting == 0 && sent_at(state) > sent_before
+    })
+    .await;
 
     let person_id = person.person_id;
     let saved = app

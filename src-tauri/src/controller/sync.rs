@@ -202,6 +202,13 @@ impl Controller {
         }
     }
 
+    /// Sends now what is due, unless the server is known to be away: then its return is noticed anyway.
+    pub(super) fn send_if_online(&self) {
+        if self.connection == Connection::Online {
+            self.nudge();
+        }
+    }
+
     /// A person asks: also what waits for its next attempt.
     pub(super) async fn sync_now(&mut self) -> Result<(), AppError> {
         if let Phase::Blocked(_) = self.phase {

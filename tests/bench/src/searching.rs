@@ -26,13 +26,14 @@ const ROUNDS: usize = 7;
 /// One line in so many is looked for, so that most searches of a person are the first one.
 const SAMPLED: usize = 10;
 
-/// Kinds of searches and what is asked of them.
+/// Kinds of searches and what is asked of them. Names are asked for so that mostly a whole page answers in the smaller store too: what
+/// grows is then the store, not the number of rows.
 const KINDS: [(&str, &str); 7] = [
     ("IIN", "p99 at most 0.3 ms"),
     ("beginning of a name, 2 letters", "p99 at most 3 ms"),
     ("beginning of a name, 4 letters", "p99 at most 3 ms"),
     ("text of two words", "p99 at most 5 ms"),
-    ("text of two words and a group", "p99 at most 5 ms"),
+    ("first letters of two words and a group", "p99 at most 5 ms"),
     ("who is deferred, by group", ""),
     ("everybody", ""),
 ];
@@ -64,6 +65,8 @@ struct Taken {
     most: Vec<f64>,
     /// Processor time of all rounds, in milliseconds a search.
     processor: f64,
+    /// Rows of a search, the mean of all rounds.
+    rows: f64,
 }
 
 /// Stores of these sizes, the smaller first: a round asks all of them one after the other, so that they meet the same machine.
@@ -98,7 +101,8 @@ pub(crate) async fn compare(sizes: &[u64]) -> Result<Vec<Line>> {
             lines.push(Line::new(
                 format!("{} records: {kind}", encrypted.records),
                 format!(
-                    "p50 {:.2}, p99 {:.2} ms ({:.2} to {:.2}), processor {:.2} ms, plain p99 {:.2} ms, processor {:.2} ms{}",
+                    "{:.1} rows, p50 {:.2}, p99 {:.2} ms ({:.2} to {:.2}), processor {:.2} ms, plain p99 {:.2} ms, processor {:.2} ms{}",
+                    taken.rows,
                     median(&taken.half),
                     median(&taken.most),
                     taken.most.iter().copied().fold(f64::INFINITY, f64::min),
@@ -162,6 +166,7 @@ impl Filled {
         let ((kind, _), taken) = (KINDS[at], &mut self.taken[at]);
         let mut times = Times::default();
         let mut watch = Watch::start();
+        let mut rows = 0;
         for run in 0..WARM + RUNS {
             if run == WARM {
                 watch = Watch::start();
@@ -172,12 +177,14 @@ impl Filled {
             let page = self.store.search(search, ROWS, TODAY).await?;
             if run >= WARM {
                 times.push(started.elapsed());
+                rows += page.rows.len();
             }
             if page.rows.is_empty() && kind == "IIN" {
                 return Err("somebody was not found".into());
             }
         }
         taken.processor += watch.processor() * 1e3 / (RUNS * ROUNDS) as f64;
+        taken.rows += rows as f64 / (RUNS * ROUNDS) as f64;
         taken.half.push(times.permille(500));
         taken.most.push(times.permille(990));
         Ok(())
@@ -207,6 +214,7 @@ fn sample(line: &str) -> Option<Sample> {
 
 fn question(kind: &str, sample: &Sample, random: u32) -> Search {
     let begin = |text: &str, letters: usize| text.chars().take(letters).collect::<String>();
+    let common = ["O+", "A+", "B+"][random as usize % 3];
     let group = ["O-", "O+", "A-", "A+", "B-", "B+", "AB-", "AB+"][random as usize % 8];
     let is_given = random.is_multiple_of(2);
     let name = if is_given {
@@ -222,9 +230,9 @@ fn question(kind: &str, sample: &Sample, random: u32) -> Search {
         "text of two words" => {
             search.text = format!("{} {}", begin(&sample.given, 3), begin(&sample.family, 4));
         }
-        "text of two words and a group" => {
-            search.text = format!("{} {}", begin(&sample.family, 3), begin(&sample.given, 2));
-            search.blood = BloodGroup::from_code(group);
+        "first letters of two words and a group" => {
+            search.text = format!("{} {}", begin(&sample.family, 1), begin(&sample.given, 1));
+            search.blood = BloodGroup::from_code(common);
         }
         "who is deferred, by group" => {
             search.blood = BloodGroup::from_code(group);
