@@ -181,6 +181,20 @@ fn check(centre: &Centre) {
             "{status}"
         );
     }
+    for donation in centre.procedures.values() {
+        let donor = donation.subject.id_of("Patient").unwrap();
+        let given = day(donation.occurred());
+        for flag in centre.flags.get(donor).into_iter().flatten() {
+            let period = flag.period.as_ref().unwrap();
+            let ended = period.end.is_some() && day(period.end.as_deref()) < given;
+            let is_outside = ended || given < day(period.start.as_deref());
+            // Who is deferred comes at most to be sent home.
+            assert!(
+                is_outside || donation.status == "not-done",
+                "{given} {period:?}"
+            );
+        }
+    }
     for (component, issue) in &centre.issues {
         check_issue(centre, component, issue, &dins);
     }
