@@ -68,6 +68,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/patients/0004_trace.sql"),
     include_str!("../migrations/patients/0005_names.sql"),
     include_str!("../migrations/patients/0006_numbers.sql"),
+    include_str!("../migrations/patients/0007_keys.sql"),
 ];
 
 /// The open patient cache of one signed-in person.
@@ -99,7 +100,7 @@ pub struct DonorPage {
     /// How many answer the query in all. Everybody is counted; of the answers to a query or filter no more than [`DonorPage::COUNTED`],
     /// and one more says that there are others.
     pub total: u64,
-    /// In Kazakh order; where no more than 200 answer, exact spellings first. Answers to a number are in the order of the numbers.
+    /// In Kazakh order, those spelled as typed first. Answers to a number are in the order of the numbers, each person once.
     pub rows: Vec<DonorRow>,
     /// Give it back for the next page.
     pub next: Option<String>,
@@ -278,6 +279,12 @@ impl UnlockedWorkstation {
     /// Age of the data: when the change feed was last read to its end; `None` before the first time.
     pub async fn data_as_of(&self) -> Result<Option<Timestamp>, UnlockError> {
         Ok(cache::as_of(&mut *self.cache().await?).await?)
+    }
+
+    /// How many lines of the change feed the cache lacks since it was begun, because they were no acceptable resource: broken, too large, of
+    /// an unknown type. A deferral that comes in both streams counts twice. 0 once the cache was emptied, and until it is filled again.
+    pub async fn left_out(&self) -> Result<u64, UnlockError> {
+        Ok(cache::left_out(&mut *self.cache().await?).await?)
     }
 
     /// Records the lock, closes the cache and drops the keys.

@@ -43,6 +43,14 @@ pub(super) async fn as_of(
     Ok(at.and_then(|at| Timestamp::from_second(at).ok()))
 }
 
+/// Lines that were left out since the cache was begun.
+pub(super) async fn left_out(cache: &mut SqliteConnection) -> Result<u64, DatabaseError> {
+    let lines: i64 = sqlx::query_scalar("SELECT coalesce(sum(left_out), 0) FROM feed")
+        .fetch_one(cache)
+        .await?;
+    Ok(lines.unsigned_abs())
+}
+
 /// Empties the cache: its cursors are too old for the server.
 pub(super) async fn clear(cache: &mut SqliteConnection) -> Result<(), DatabaseError> {
     let mut transaction = cache.begin().await?;
