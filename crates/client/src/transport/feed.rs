@@ -426,6 +426,9 @@ mod tests {
             let (found, most) = told(&transport).await;
             assert_eq!(found, (expected.clone(), None), "{lengths:?}");
             assert!(most < 8 * MAX_LINE, "{most} bytes were kept");
+            if whole.len() > 8 * MAX_LINE {
+                continue;
+            }
             // Cut within or behind any of them: what is told is whole.
             let mut at = 0;
             for (whole_lines, line) in lines.iter().enumerate() {

@@ -17,9 +17,9 @@ const KINDS: usize = 4;
 /// Answers to one beginning, in the order of its index: who has several numbers that begin so, at the first of them (`numbers` is in the
 /// same order), and nobody who answers an earlier beginning. A kind that is not asked for is NULL and finds nothing.
 macro_rules! answers {
-    ($what:literal, $begin:literal $(, $earlier:literal)*) => {
+    ($begin:literal $(, $earlier:literal)*) => {
         concat!(
-            "SELECT ", $what, " FROM number CROSS JOIN name USING (slot) CROSS JOIN donor USING (position)
+            "SELECT key, summary FROM number CROSS JOIN name USING (slot) CROSS JOIN donor USING (position)
              WHERE key >= ", $begin, " AND key < ", $begin, " || '~'
              AND (?5 = 0 OR blood = ?5) AND deferred >= ?6 AND deferred < ?7
              AND instr(' ' || numbers || ' ', ' ' || key || ' ') = instr(' ' || numbers, ' ' || ", $begin, ")",
@@ -32,16 +32,16 @@ macro_rules! answers {
 /// One page: one kind is read after the other, as far as the page goes; an order of the whole would sort everything first.
 const PAGE: &str = concat!(
     "SELECT * FROM (",
-    answers!("key, summary", "?1"),
+    answers!("?1"),
     ")
      UNION ALL SELECT * FROM (",
-    answers!("key, summary", "?2", "?1"),
+    answers!("?2", "?1"),
     ")
      UNION ALL SELECT * FROM (",
-    answers!("key, summary", "?3", "?1", "?2"),
+    answers!("?3", "?1", "?2"),
     ")
      UNION ALL SELECT * FROM (",
-    answers!("key, summary", "?4", "?1", "?2", "?3"),
+    answers!("?4", "?1", "?2", "?3"),
     ")
      LIMIT ?8 + 0 OFFSET ?9"
 );
