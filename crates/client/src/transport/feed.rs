@@ -126,7 +126,8 @@ impl FeedPage {
         let mut found = 0;
         let mut whole = 0;
         loop {
-            for (at, byte) in self.buffer.iter().enumerate().skip(looked_at) {
+            let whole_lines = &self.buffer[..self.begin];
+            for (at, byte) in whole_lines.iter().enumerate().skip(looked_at) {
                 if *byte == b'\n' {
                     (found, whole) = (found + 1, at + 1);
                     if found == lines {
