@@ -346,7 +346,7 @@ impl<R: Rng> Donors<R> {
         }
         let &(latest, _) = dates.first()?;
         let (reason, test) = *INFECTIONS.get(self.below(3) as usize)?;
-        let rule = Rules::builtin().deferral(reason)?;
+        let rule = Rules::builtin().deferral(reason, self.today)?;
         let since = latest.checked_add(1.days()).ok()?;
         self.flag(one, rule, since, None);
         *running = Some(Running {

@@ -201,7 +201,7 @@ impl<R: Rng> Donors<R> {
                 .collect(),
             status: if done { "completed" } else { "not-done" }.to_owned(),
             status_reason: (!done).then(|| {
-                let rule = Rules::builtin().deferral("low-haemoglobin");
+                let rule = Rules::builtin().deferral("low-haemoglobin", self.today);
                 rule.map_or_else(CodeableConcept::default, |r| {
                     CodeableConcept::of(system::DEFERRAL, &r.code).with_text(&r.kk, &r.ru)
                 })

@@ -69,7 +69,7 @@ impl Centre {
 
     fn group(&self, person: &str) -> Determined {
         let found = self.findings.get(person).into_iter().flatten();
-        let groups: Vec<_> = found.filter_map(Observation::blood_group).collect();
+        let groups: Vec<_> = found.flat_map(Observation::blood_groups).collect();
         Determined::from_groups(&groups)
     }
 }
