@@ -68,6 +68,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/patients/0004_trace.sql"),
     include_str!("../migrations/patients/0005_names.sql"),
     include_str!("../migrations/patients/0006_numbers.sql"),
+    include_str!("../migrations/patients/0007_understood.sql"),
 ];
 
 /// The open patient cache of one signed-in person.

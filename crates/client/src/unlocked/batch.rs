@@ -66,12 +66,12 @@ impl Batch {
     fn line(&mut self, line: &[u8]) -> Option<(String, String, Operation)> {
         // The usual layout is read once; anything else, and every failure, goes the careful way.
         if let Some((cursor, resource)) = written_line(line)
-            && let Ok(record) = Record::parse_line(resource.as_bytes())
+            && let Ok(record) = Record::received(resource.as_bytes())
         {
             return Some(self.put(cursor.to_owned(), record));
         }
         match parse_line(line) {
-            FeedLine::Put { cursor, resource } => match Record::parse_line(resource.as_bytes()) {
+            FeedLine::Put { cursor, resource } => match Record::received(resource.as_bytes()) {
                 Ok(record) => Some(self.put(cursor, record)),
                 Err(error) => {
                     tracing::warn!(

@@ -26,7 +26,7 @@ pub(super) async fn resources(
         .await?;
     Ok(rows
         .iter()
-        .filter_map(|json| Record::parse_line(json.as_bytes()).ok())
+        .filter_map(|json| Record::received(json.as_bytes()).ok())
         .map(|record| record.resource)
         .collect())
 }

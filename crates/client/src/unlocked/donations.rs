@@ -201,7 +201,7 @@ async fn by_ids(
 
 fn read(rows: &[String]) -> Vec<Resource> {
     rows.iter()
-        .filter_map(|json| Record::parse_line(json.as_bytes()).ok())
+        .filter_map(|json| Record::received(json.as_bytes()).ok())
         .map(|record| record.resource)
         .collect()
 }

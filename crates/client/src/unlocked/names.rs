@@ -6,7 +6,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, BinaryHeap},
-    ops::Bound,
+    ops::{Bound, Range},
 };
 
 use infoblood_clinical::{
@@ -61,7 +61,7 @@ pub(super) struct Names {
     /// Somebody's.
     here: Slots,
     groups: [Slots; GROUPS],
-    /// Deferred without an end; with one, past or not.
+    /// Deferred without an end; with one, past or not, or not understood.
     permanent: Slots,
     ending: Slots,
     /// Nobody's, to be given.
@@ -239,21 +239,23 @@ impl Names {
         match filters.deferral {
             None => {}
             Some(DeferralState::Permanent) => matching.keep(&self.permanent),
-            Some(DeferralState::Temporary) => matching.keep(&self.still(filters.today)),
+            Some(DeferralState::Temporary | DeferralState::Unclear) => {
+                matching.keep(&self.ending_in(filters.deferred()));
+            }
             Some(DeferralState::None) => {
                 matching.drop(&self.permanent);
-                matching.drop(&self.still(filters.today));
+                matching.drop(&self.ending_in(filters.today..FOREVER));
             }
         }
     }
 
-    /// Deferred with an end that is not past.
-    fn still(&self, today: u32) -> Slots {
-        let mut still = Slots::empty(self.positions.len());
+    /// Whose `deferred` is one of these, without those who are never or for ever deferred.
+    fn ending_in(&self, days: Range<u32>) -> Slots {
+        let mut ending = Slots::empty(self.positions.len());
         for slot in self.ending.iter() {
-            still.set(slot, self.deferred[slot as usize] >= today);
+            ending.set(slot, days.contains(&self.deferred[slot as usize]));
         }
-        still
+        ending
     }
 
     /// Who has, for every typed word, one that answers it, and who one that is spelled so; without words everybody.

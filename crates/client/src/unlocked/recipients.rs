@@ -139,7 +139,7 @@ async fn resources(cache: &mut SqliteConnection, id: &str) -> Result<Vec<Resourc
     .await?;
     let further = stored
         .iter()
-        .filter_map(|json| Record::parse_line(json.as_bytes()).ok());
+        .filter_map(|json| Record::received(json.as_bytes()).ok());
     resources.extend(further.map(|record| record.resource));
     Ok(resources)
 }

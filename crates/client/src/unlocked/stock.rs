@@ -309,7 +309,7 @@ async fn expiring(
     .await?;
     Ok(stored
         .iter()
-        .filter_map(|json| Record::parse_line(json.as_bytes()).ok())
+        .filter_map(|json| Record::received(json.as_bytes()).ok())
         .filter_map(|record| match record.resource {
             Resource::BiologicallyDerivedProduct(product) => Some(Component::read(&product)),
             _ => None,

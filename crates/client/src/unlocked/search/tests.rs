@@ -130,6 +130,7 @@ async fn compare(cache: &mut Cache, limit: u32) {
                 Some(DeferralState::None),
                 Some(DeferralState::Temporary),
                 Some(DeferralState::Permanent),
+                Some(DeferralState::Unclear),
             ] {
                 let what = Search {
                     text: (*text).to_owned(),
