@@ -122,13 +122,31 @@ describe.each(languages)('donation in %s', (language) => {
   it('says what is on the cells and what was measured', () => {
     render(Body, {
       phenotype: [
-        { antigen: 'C', present: true, conflict: false },
-        { antigen: 'K', present: true, conflict: true },
+        { antigen: 'C', present: true, conflict: [] },
+        {
+          antigen: 'K',
+          present: true,
+          conflict: [
+            {
+              present: true,
+              sources: [{ date: '2026-01-02', din: 'A123426000010', laboratory: null, record: 'o-1' }],
+            },
+            { present: false, sources: [{ date: null, din: null, laboratory: null, record: 'o-2' }] },
+          ],
+        },
       ],
       vitals: [{ code: 'hb', value: '142', unit: 'g/L', date: '2026-10-01' }],
     });
     const text = screen.getByTestId('body').textContent;
     expect(text).toContain(say('нәтижелер келіспейді', 'результаты расходятся'));
     expect(text).toContain('142 g/L 01.10.2026');
+    const [found, absent] = within(screen.getByTestId('disagreement')).getAllByRole('listitem');
+    expect(found?.textContent).toContain(
+      `+ ${say('бар', 'есть')} 02.01.2026 · ${say('қан тапсыру', 'донация')} A1234 26 000010`,
+    );
+    expect(absent?.textContent).toContain(
+      `− ${say('жоқ', 'нет')} ${say('күні жазылмаған', 'дата не записана')}`,
+    );
+    expect(absent?.textContent).toContain('o-2');
   });
 });

@@ -7,7 +7,9 @@ use jiff::Zoned;
 use super::{
     Controller,
     failure::told,
-    patients::{blood_group, deferral, donation_kind, donation_status, number, screening},
+    patients::{
+        blood_group, deferral, donation_kind, donation_status, number, screening, stated_group,
+    },
     stock::{component_row, product},
 };
 use crate::view::{
@@ -56,6 +58,7 @@ fn donation_card(card: client::DonationCard) -> DonationCard {
         deferrals: facts.deferrals.into_iter().map(deferral).collect(),
         screening: facts.screening.map(screening),
         blood: facts.blood.map(blood_group),
+        blood_conflict: facts.blood_conflict.into_iter().map(stated_group).collect(),
         components: parts(facts.components, &card.now),
         training: facts.training,
         not_understood: number(facts.not_understood),

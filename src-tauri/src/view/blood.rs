@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{BloodGroup, Sex};
+use super::{BloodGroup, IinWarning, Sex, StatedGroup, StatedPresence};
 
 seam! {
     #[derive(Copy, Eq)]
@@ -147,7 +147,12 @@ seam! {
         pub patronymic: Option<String>,
         pub birth_date: String,
         pub iin_last4: String,
+        /// The safer value for somebody who receives blood.
         pub blood: Option<BloodGroup>,
+        /// Determinations of the group disagree.
+        pub blood_conflict: bool,
+        /// Something about this person is not understood.
+        pub not_understood: bool,
         /// Invented, for training.
         pub training: bool,
         /// How the spelling differed from what was typed, as «қ→к», or the end of the IIN that answers; null when exact.
@@ -165,6 +170,7 @@ seam! {
         pub age: u32,
         pub iin: String,
         pub iin_valid: bool,
+        pub iin_warnings: Vec<IinWarning>,
         /// How many other recipients' records have the same IIN.
         pub same_iin: u32,
         /// Invented, for training.
@@ -172,7 +178,7 @@ seam! {
         /// The value that is safer for somebody who receives blood.
         pub blood: Option<BloodGroup>,
         /// The values that disagree, safer one first; empty when there is one value or none.
-        pub blood_conflict: Vec<BloodGroup>,
+        pub blood_conflict: Vec<StatedGroup>,
         /// Found ones first; found once counts for ever.
         pub antibodies: Vec<Antibody>,
         /// `irradiated`, `leukodepleted`, `washed`, `k-negative`, or another code.
@@ -195,8 +201,8 @@ seam! {
         /// `anti-D`, `anti-K` …
         pub code: String,
         pub present: bool,
-        /// Found and not found: both stand in the records.
-        pub conflict: bool,
+        /// Found and not found, where the records disagree; empty where they do not.
+        pub conflict: Vec<StatedPresence>,
     }
 
     pub struct HospitalRequest {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    BloodGroup, Deferral, DonationKind, DonationStatus,
+    BloodGroup, Deferral, DonationKind, DonationStatus, StatedGroup, StatedPresence,
     blood::{ComponentRow, Product},
 };
 
@@ -52,8 +52,8 @@ seam! {
         /// `C`, `c`, `E`, `e`, `Cw`, `K` …
         pub antigen: String,
         pub present: bool,
-        /// Found and not found: both stand in the records.
-        pub conflict: bool,
+        /// Found and not found, where the records disagree; empty where they do not.
+        pub conflict: Vec<StatedPresence>,
     }
 
     /// The latest value of a vital sign.
@@ -89,8 +89,10 @@ seam! {
         /// Of the donor, as on the donor's card.
         pub deferrals: Vec<Deferral>,
         pub screening: Option<ScreeningRow>,
-        /// The safer value.
+        /// The safer value; of everybody who is named as the donor, joined.
         pub blood: Option<BloodGroup>,
+        /// The values that disagree, safer one first; empty when there is one value or none.
+        pub blood_conflict: Vec<StatedGroup>,
         /// In the order of the tree, `depth` says how deep.
         pub components: Vec<ComponentRow>,
         /// Invented, for training.

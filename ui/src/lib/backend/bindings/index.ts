@@ -280,7 +280,15 @@ export type DonorPage = { total: number, rows: Array<DonorRow>,
  */
 next: string | null, };
 
-export type DonorRow = { id: string, family: string, given: string, patronymic: string | null, birth_date: string, iin_last4: string, blood: BloodGroup | null, deferral: DeferralState, 
+export type DonorRow = { id: string, family: string, given: string, patronymic: string | null, birth_date: string, iin_last4: string, 
+/**
+ * The safer value.
+ */
+blood: BloodGroup | null, 
+/**
+ * Determinations of the group disagree.
+ */
+blood_conflict: boolean, deferral: DeferralState, 
 /**
  * Invented, for training.
  */
@@ -290,7 +298,7 @@ training: boolean,
  */
 matched: string | null, };
 
-export type DeferralState = "none" | "temporary" | "permanent";
+export type DeferralState = "none" | "unclear" | "temporary" | "permanent";
 
 export type BloodGroup = { 
 /**
@@ -298,15 +306,43 @@ export type BloodGroup = {
  */
 abo: "O" | "A" | "B" | "AB", rh: "+" | "-", kell: "+" | "-" | null, };
 
+export type StatedGroup = { blood: BloodGroup, sources: Array<Source>, };
+
+export type StatedPresence = { present: boolean, sources: Array<Source>, };
+
+export type Source = { date: string | null, 
+/**
+ * The donation at which it was determined.
+ */
+din: string | null, 
+/**
+ * In the record's own words.
+ */
+laboratory: string | null, 
+/**
+ * Id of the Observation.
+ */
+record: string, };
+
+export type IinWarning = "birth-date" | "sex";
+
 export type DeferralKind = "temporary" | "permanent";
 
-export type Deferral = { kind: DeferralKind, reason_kk: string, reason_ru: string, from: string, until: string | null, days_left: number | null, by: string | null, rule: string | null, verified: boolean, };
+export type Deferral = { kind: DeferralKind, reason_kk: string, reason_ru: string, 
+/**
+ * Empty if it is not known.
+ */
+from: string, until: string | null, days_left: number | null, by: string | null, rule: string | null, verified: boolean, };
 
 export type DonationKind = "whole-blood" | "plasma" | "platelets";
 
-export type DonationStatus = "completed" | "not-done";
+export type DonationStatus = "completed" | "not-done" | "stopped" | "in-progress" | "on-hold" | "unknown";
 
-export type Donation = { date: string, din: string | null, din_check: string | null, kind: DonationKind, volume_ml: number | null, status: DonationStatus, };
+export type Donation = { date: string, din: string | null, din_check: string | null, 
+/**
+ * Null if it is not known.
+ */
+kind: DonationKind | null, volume_ml: number | null, status: DonationStatus, };
 
 export type Sex = "male" | "female";
 
@@ -314,7 +350,7 @@ export type DonorCard = { id: string, family: string, given: string, patronymic:
 /**
  * Full years today.
  */
-age: number, iin: string, iin_valid: boolean, 
+age: number, iin: string, iin_valid: boolean, iin_warnings: Array<IinWarning>, 
 /**
  * How many other donors' records have the same IIN.
  */
@@ -326,7 +362,7 @@ training: boolean, deferrals: Array<Deferral>, blood: BloodGroup | null,
 /**
  * The values that disagree, safer one first; empty when there is one value or none.
  */
-blood_conflict: Array<BloodGroup>, 
+blood_conflict: Array<StatedGroup>, 
 /**
  * Latest first.
  */
@@ -464,7 +500,19 @@ export type RecipientPage = { total: number, rows: Array<RecipientRow>,
  */
 next: string | null, };
 
-export type RecipientRow = { id: string, family: string, given: string, patronymic: string | null, birth_date: string, iin_last4: string, blood: BloodGroup | null, 
+export type RecipientRow = { id: string, family: string, given: string, patronymic: string | null, birth_date: string, iin_last4: string, 
+/**
+ * The safer value for somebody who receives blood.
+ */
+blood: BloodGroup | null, 
+/**
+ * Determinations of the group disagree.
+ */
+blood_conflict: boolean, 
+/**
+ * Something about this person is not understood.
+ */
+not_understood: boolean, 
 /**
  * Invented, for training.
  */
@@ -478,7 +526,7 @@ export type RecipientCard = { id: string, family: string, given: string, patrony
 /**
  * Full years today.
  */
-age: number, iin: string, iin_valid: boolean, 
+age: number, iin: string, iin_valid: boolean, iin_warnings: Array<IinWarning>, 
 /**
  * How many other recipients' records have the same IIN.
  */
@@ -494,7 +542,7 @@ blood: BloodGroup | null,
 /**
  * The values that disagree, safer one first; empty when there is one value or none.
  */
-blood_conflict: Array<BloodGroup>, 
+blood_conflict: Array<StatedGroup>, 
 /**
  * Found ones first; found once counts for ever.
  */
@@ -534,9 +582,9 @@ export type Antibody = {
  */
 code: string, present: boolean, 
 /**
- * Found and not found: both stand in the records.
+ * Found and not found, where the records disagree; empty where they do not.
  */
-conflict: boolean, };
+conflict: Array<StatedPresence>, };
 
 export type HospitalRequest = { id: string, product: Product, quantity: number | null, 
 /**
@@ -618,9 +666,9 @@ export type Antigen = {
  */
 antigen: string, present: boolean, 
 /**
- * Found and not found: both stand in the records.
+ * Found and not found, where the records disagree; empty where they do not.
  */
-conflict: boolean, };
+conflict: Array<StatedPresence>, };
 
 export type Vital = { code: VitalCode, value: string, unit: string, date: string, };
 
@@ -642,9 +690,13 @@ further_donors: Array<Named>, date: string | null, kind: DonationKind | null, st
  */
 deferrals: Array<Deferral>, screening: ScreeningRow | null, 
 /**
- * The safer value.
+ * The safer value; of everybody who is named as the donor, joined.
  */
 blood: BloodGroup | null, 
+/**
+ * The values that disagree, safer one first; empty when there is one value or none.
+ */
+blood_conflict: Array<StatedGroup>, 
 /**
  * In the order of the tree, `depth` says how deep.
  */
