@@ -489,6 +489,22 @@ proptest! {
         }
     }
 
+    /// As the library of times computes it, by way of UTC.
+    #[test]
+    fn moments_are_days_at_the_site(
+        year in 2_i16..9998, month in 1_i8..13, day in 1_i8..29, hour in 0_i8..24, minute in 0_i8..60, second in 0_i8..60,
+        sign in "[+-]", hours in 0_i8..14, minutes in 0_i8..60, is_utc: bool,
+    ) {
+        let offset = if is_utc { "Z".to_owned() } else { format!("{sign}{hours:02}:{minutes:02}") };
+        prop_assume!(offset != "-00:00");
+        let text = format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}{offset}");
+        let at: jiff::Timestamp = text.parse().unwrap();
+        let site = at.to_zoned(jiff::tz::TimeZone::fixed(jiff::tz::offset(5)));
+        let read = FhirDate::parse(&text).unwrap();
+        prop_assert_eq!((read.first, read.last), (site.date(), site.date()));
+        prop_assert_eq!(read.time, Some(site.time()));
+    }
+
     #[test]
     fn dates_never_panic(text in "[0-9TZ:+.-]{0,26}") {
         let _ = FhirDate::parse(&text);
