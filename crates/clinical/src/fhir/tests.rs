@@ -317,10 +317,10 @@ fn a_moment_is_the_day_that_it_is_at_the_site() {
     ] {
         let read = FhirDate::parse(written).unwrap();
         assert_eq!(read.day().map(|day| day.to_string()).as_deref(), Some(day));
-        assert_eq!(datatypes::shown_day(written), day, "{written}");
+        assert_eq!(shown_day(written), day, "{written}");
     }
     for less in ["2026", "2026-09", "2026-09-02"] {
-        assert_eq!(datatypes::shown_day(less), less);
+        assert_eq!(shown_day(less), less);
     }
 }
 
