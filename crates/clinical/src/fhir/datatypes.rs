@@ -108,7 +108,8 @@ fn at_site(date: &str, time: &str) -> Option<DateTime> {
         return None;
     }
     let written: DateTime = format!("{date}T{time}").parse().ok()?;
-    let shift = (SITE_HOURS - hours).hours().minutes(-minutes);
+    // In one unit: a span has one sign for all of its units.
+    let shift = ((SITE_HOURS - hours) * 60 - minutes).minutes();
     Some(written.saturating_add(shift).max(FIRST_DAY.at(0, 0, 0, 0)))
 }
 
