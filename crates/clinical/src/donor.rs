@@ -175,6 +175,10 @@ pub struct Facts {
 
 /// What a list keeps about a donor apart from the resources; independent of the day.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "facts that do not exclude each other"
+)]
 pub struct Summary {
     pub id: String,
     pub family: String,
