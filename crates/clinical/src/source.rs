@@ -129,9 +129,12 @@ mod tests {
             panic!("{found:?}");
         };
         assert!(present.value && !absent.value);
-        assert_eq!(present.sources, [new.clone(), old.clone()]);
-        assert_eq!(absent.sources, [new.clone()]);
-        assert_eq!(disagreement(&[(true, old), (true, new)]), []);
+        assert_eq!(
+            disagreement(&[(true, old.clone()), (true, new.clone())]),
+            []
+        );
+        assert_eq!(absent.sources, std::slice::from_ref(&new));
+        assert_eq!(present.sources, [new, old]);
     }
 
     #[test]
