@@ -64,6 +64,9 @@ seam! {
         pub idle_lock_minutes: u32,
         /// When patient data were last brought up to date.
         pub data_as_of: Option<String>,
+        /// Rises when patient data were brought that are other ones than before; begins with every opening.
+        #[cfg_attr(test, ts(type = "number"))]
+        pub data_changes: u64,
         /// Sealed items the server has not acknowledged yet.
         pub waiting: u32,
         /// How synchronisation stands; null while the store is not open.

@@ -348,6 +348,7 @@ async fn from_the_first_launch_to_a_donor_card_and_back_without_a_network() {
     );
     app.sign("A.Serik", &code, PASSPHRASE).await.unwrap();
     let state = app.shown("unlocked", is_unlocked).await;
+    assert!(state.data_changes > 0);
     let Screen::Unlocked { person } = state.screen else {
         unreachable!()
     };

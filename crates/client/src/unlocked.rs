@@ -1,7 +1,10 @@
 //! The workstation behind the gate: the patient cache, open. Every function that gives patient data takes `&Unlocked` and leaves an audit
 //! event first, refusals too.
 
-use std::sync::{Arc, RwLock};
+use std::sync::{
+    Arc, RwLock,
+    atomic::{AtomicU64, Ordering},
+};
 
 use infoblood_agreement::{
     audit::{Action, Purpose},
@@ -79,6 +82,8 @@ pub struct UnlockedWorkstation {
     token: Mutex<Option<Token>>,
     /// What the person looks for; chosen once for a session, and changed at will.
     purpose: RwLock<Option<Purpose>>,
+    /// Resources that were written or removed since it was opened.
+    changes: AtomicU64,
 }
 
 /// One row of the list.
@@ -170,6 +175,7 @@ impl UnlockedWorkstation {
             cache,
             token: Mutex::new(token),
             purpose: RwLock::new(None),
+            changes: AtomicU64::new(0),
         })
     }
 
@@ -278,6 +284,11 @@ impl UnlockedWorkstation {
     /// Age of the data: when the change feed was last read to its end; `None` before the first time.
     pub async fn data_as_of(&self) -> Result<Option<Timestamp>, UnlockError> {
         Ok(cache::as_of(&mut *self.cache().await?).await?)
+    }
+
+    /// Rises whenever the data themselves change, by whatever way and even if an error comes after; not when the feed was only looked at.
+    pub fn changes(&self) -> u64 {
+        self.changes.load(Ordering::Relaxed)
     }
 
     /// Records the lock, closes the cache and drops the keys.

@@ -45,6 +45,10 @@ impl Controller {
                 Phase::Unlocked(open) => open.as_of.map(|time| time.to_string()),
                 _ => None,
             },
+            data_changes: match &self.phase {
+                Phase::Unlocked(open) => open.changes,
+                _ => 0,
+            },
             waiting: u32::try_from(waiting).unwrap_or(u32::MAX),
             sync: self.sync_facts().await?,
             terms_change: self.terms_change(),

@@ -38,6 +38,8 @@ pub(super) struct OpenCache {
     pub(super) person: PersonFacts,
     /// When the data were last brought up to date.
     pub(super) as_of: Option<Timestamp>,
+    /// What the cache counted when a refresh last ended: while it is filled, nothing is asked again with every batch.
+    pub(super) changes: u64,
     refreshing: Option<JoinHandle<()>>,
     /// What a courier brought, while it is applied.
     pub(super) applying: Arc<CourierProgress>,
@@ -95,6 +97,7 @@ pub(super) struct UnlockDone {
 pub(super) struct RefreshDone {
     opening: u64,
     as_of: Option<Timestamp>,
+    changes: u64,
     result: Result<(), AppError>,
 }
 
@@ -258,6 +261,7 @@ impl Controller {
                     cache: Arc::new(opened.cache),
                     person: opened.person,
                     as_of: opened.as_of,
+                    changes: 0,
                     refreshing: None,
                     applying: Arc::default(),
                     refresh_at: Instant::now(),
@@ -314,12 +318,14 @@ impl Controller {
                 .await
                 .map_err(|error| told("refresh", error.code(), &error));
             let as_of = cache.data_as_of().await.ok().flatten();
+            let changes = cache.changes();
             drop(cache);
             // The controller may have ended meanwhile.
             let _ = events
                 .send(Event::Refreshed(RefreshDone {
                     opening,
                     as_of,
+                    changes,
                     result: result.map(drop),
                 }))
                 .await;
@@ -341,6 +347,7 @@ impl Controller {
             return;
         }
         open.as_of = done.as_of.or(open.as_of);
+        open.changes = done.changes;
         if let Err(error) = done.result
             && ENDING.contains(&error.code.as_str())
             && let Err(error) = self.lock().await

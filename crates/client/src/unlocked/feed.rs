@@ -1,6 +1,8 @@
 //! Filling the cache: safety first, then everything, in batches, each with the cursor of its last line. While one is written, the next
 //! lines are downloaded and read; no more than [`WAITING`] batches wait.
 
+use std::sync::atomic::Ordering;
+
 use infoblood_clinical::names::Sorter;
 use sqlx::SqliteConnection;
 use tokio::{sync::mpsc, time::timeout};
@@ -71,6 +73,7 @@ impl UnlockedWorkstation {
     /// Empties the cache: it is filled from the beginning.
     pub(crate) async fn empty(&self) -> Result<(), UnlockError> {
         self.writer().await?.clear().await?;
+        self.changes.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }
 
@@ -94,7 +97,7 @@ impl UnlockedWorkstation {
                         && !is_refill =>
                 {
                     is_refill = true;
-                    self.writer().await?.clear().await?;
+                    self.empty().await?;
                 }
                 Err(error) => return Err(error),
             }
@@ -219,6 +222,7 @@ impl UnlockedWorkstation {
         if !writer.apply(&sorter, stream, from, batch, now).await? {
             return Ok(false);
         }
+        self.changes.fetch_add(counted.0, Ordering::Relaxed);
         done.applied += counted.0;
         done.skipped += counted.1;
         Ok(true)

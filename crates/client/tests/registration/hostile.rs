@@ -245,6 +245,8 @@ async fn a_cut_feed_resumes_where_it_ended() {
         Fault::Change(Arc::new(|bytes| bytes[..bytes.len() * 2 / 3].to_vec())),
     );
     assert_eq!(open.refresh().await.unwrap_err().code(), "server-truncated");
+    let cut = open.changes();
+    assert!(cut > 0, "what came before the cut is new");
     central.honest();
     central.fault("/v1/changes", Fault::Break(20_000));
     assert_eq!(open.refresh().await.unwrap_err().code(), "server-truncated");
@@ -271,6 +273,12 @@ async fn a_cut_feed_resumes_where_it_ended() {
     let page = open.search(open.gate(), "", None, 100).await.unwrap();
     assert_eq!(page.total, 60);
     assert!(open.data_as_of().await.unwrap().is_some());
+    // Looking again finds nothing new, and says so.
+    central.honest();
+    let changes = open.changes();
+    assert!(changes > cut);
+    open.refresh().await.unwrap();
+    assert_eq!(open.changes(), changes);
 }
 
 #[tokio::test]

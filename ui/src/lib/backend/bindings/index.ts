@@ -26,6 +26,10 @@ idle_lock_minutes: number,
  */
 data_as_of: string | null, 
 /**
+ * Rises when patient data were brought that are other ones than before; begins with every opening.
+ */
+data_changes: number, 
+/**
  * Sealed items the server has not acknowledged yet.
  */
 waiting: number, 
