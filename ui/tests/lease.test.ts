@@ -60,6 +60,22 @@ describe('lease', () => {
     await screen.findByText('Экстренный доступ открыт: A. Test');
   });
 
+  it('keeps the reason that was typed while its dialog is closed, and forgets it once it was used', async () => {
+    await open(as(readOnly));
+    await fireEvent.click(screen.getByTestId('break-glass'));
+    await fireEvent.input(await screen.findByTestId('break-glass-reason'), {
+      target: { value: 'needed at night' },
+    });
+    await fireEvent(screen.getByTestId('break-glass-dialog'), new Event('cancel', { cancelable: true }));
+    await waitFor(() => expect(screen.queryByTestId('break-glass-dialog')).toBeNull());
+    await fireEvent.click(screen.getByTestId('break-glass'));
+    expect((await screen.findByTestId<HTMLInputElement>('break-glass-reason')).value).toBe('needed at night');
+    await fireEvent.click(screen.getByTestId('break-glass-open'));
+    await waitFor(() => expect(screen.queryByTestId('break-glass-dialog')).toBeNull());
+    await fireEvent.click(screen.getByTestId('break-glass'));
+    expect((await screen.findByTestId<HTMLInputElement>('break-glass-reason')).value).toBe('');
+  });
+
   it('that is over names the ways back', async () => {
     answer('get_state', () => state({ name: 'return', people: sample.people }, { language: 'ru' }));
     answer('sign_in', () => {

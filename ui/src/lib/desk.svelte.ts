@@ -94,14 +94,16 @@ export class Desk {
 
   /** To where one came from, or out of the card that is open. */
   back(): void {
-    const place = this.way.at(-1);
+    // Chosen in the list meanwhile, the place before may be this one.
+    const way = this.way.filter((place) => place.name !== this.place);
+    const place = way.at(-1);
+    this.way = way.slice(0, -1);
     if (!place) {
       if (this.above) this.enter(this.section);
       else if (this.section === 'donors') this.donor.close();
       else if (this.section === 'recipients') this.recipient.close();
       return;
     }
-    this.way = this.way.slice(0, -1);
     this.section = place.section;
     this.above = place.above;
     this.donor.restore(place.donor);
