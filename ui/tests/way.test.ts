@@ -204,7 +204,7 @@ describe.each<Lang>(['kk', 'ru'])('F1 in %s', (language) => {
       await fireEvent.keyDown(window, { code: 'F1' });
       const dialog = await screen.findByTestId('keys-dialog');
       expect([...dialog.querySelectorAll('kbd')].map((key) => key.textContent)).toEqual(
-        expect.arrayContaining(['F1', 'F2', 'F3', 'F9', 'Esc', 'Ctrl L', 'Alt 7', 'Ctrl P', 'Enter']),
+        expect.arrayContaining(['F1', 'F2', 'F3', 'F9', 'Esc', 'Ctrl L', 'Alt 1…7', 'Ctrl P', 'Enter']),
       );
       expect(dialog.textContent).not.toMatch(/keys\.|%\{/);
       await fireEvent(dialog, new Event('cancel', { cancelable: true }));
@@ -219,13 +219,19 @@ describe('what a section keeps', () => {
     await open();
     await click('nav-inventory');
     await click('inventory-quarantine');
-    await waitFor(() => expect(count('inventory')).toBe(2));
+    emit(state(sample.unlocked, { data_as_of: '2026-11-22T04:40:00Z' }));
+    await waitFor(() => expect(count('inventory')).toBe(3));
+    asked.length = 0;
     emit(state(sample.unlocked, { data_as_of: '2026-11-22T04:41:00Z' }));
     emit(state(sample.unlocked, { data_as_of: '2026-11-22T04:42:00Z' }));
     await new Promise((go) => setTimeout(go, 20));
-    expect(count('inventory')).toBe(2);
-    emit(state(sample.unlocked, { data_changes: 3 }));
-    await waitFor(() => expect(count('inventory')).toBe(3));
+    expect(count('inventory')).toBe(0);
+    emit(state(sample.unlocked, { data_changes: 3, data_as_of: '2026-11-22T04:42:00Z' }));
+    await waitFor(() => expect(count('inventory')).toBe(1));
+    // With the day alone expiries are other ones: it began at 19:00 UTC.
+    emit(state(sample.unlocked, { data_changes: 3, data_as_of: '2026-11-22T18:59:00Z' }));
+    emit(state(sample.unlocked, { data_changes: 3, data_as_of: '2026-11-22T19:00:00Z' }));
+    await waitFor(() => expect(count('inventory')).toBe(2));
     await fireEvent.click((await screen.findAllByTestId('din'))[0] as HTMLElement);
     await screen.findByTestId('donation-card');
     await press('Escape');

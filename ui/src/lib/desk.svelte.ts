@@ -42,6 +42,8 @@ export class Desk {
   above = $state.raw<Above | null>(null);
   /** As the state of the app tells. */
   changes = $state(0);
+  /** The day on which the data were last brought up to date: deferrals and expiries change with the day alone. */
+  day = $state('');
   /** Somebody wants to type into the field of the search; it takes the focus and says so. */
   isSearchWanted = $state(false);
   private readonly now = () => this.changes;
@@ -63,6 +65,11 @@ export class Desk {
 
   /** Whether there is somewhere to go back to. */
   readonly hasWay = $derived(this.way.length > 0);
+
+  /** What lists and stock answer; with another one they ask again. */
+  get data(): string {
+    return `${String(this.changes)} ${this.day}`;
+  }
 
   /** What is before one, by name. */
   get place(): string {

@@ -23,11 +23,11 @@ export class Pages<Row extends { id: string }> {
   /** The row at the top of the view, and how much of it is above, while another screen is open. */
   place = $state.raw<Place | null>(null);
   /** Of which data the rows are. */
-  private changes = 0;
+  private data: string | null = null;
   private next: string | null = null;
   private asked = 0;
   /** The newest question, while an older one is being answered. */
-  private waiting: [question: string, changes: number] | null = null;
+  private waiting: [question: string, data: string] | null = null;
   private isAsking = $state(false);
 
   constructor(private readonly ask: (query: string, after: string | null) => Promise<Page<Row>>) {}
@@ -53,19 +53,19 @@ export class Pages<Row extends { id: string }> {
    * The first page, unless the rows answer this very question of these very data already; of other data as many rows as there were.
    * One after the other: of what comes meanwhile only the newest.
    */
-  async search(question: string, changes: number): Promise<void> {
-    this.waiting = [question, changes];
+  async search(question: string, data: string): Promise<void> {
+    this.waiting = [question, data];
     if (this.isAsking) return;
     this.isAsking = true;
     while (this.waiting !== null) {
-      const [now, data]: [string, number] = this.waiting;
+      const [now, of]: [string, string] = this.waiting;
       this.waiting = null;
       const isSame = this.answered === now && !this.error;
-      if (isSame && this.changes === data) continue;
+      if (isSame && this.data === of) continue;
       const query = this.query;
       const rows = await this.first(query, isSame ? this.rows.length : 0);
       if (!rows) continue;
-      this.changes = data;
+      this.data = of;
       if (!isSame) this.place = null;
       this.answered = now;
       this.rows = rows;
