@@ -87,7 +87,7 @@ describe('the way back', () => {
       seed = (seed * 1_103_515_245 + 12_345) % 2_147_483_648;
       return Math.floor((seed / 2_147_483_648) * below);
     };
-    for (let round = 0; round < 300; round += 1) {
+    for (let round = 0; round < 100; round += 1) {
       const desk = new Desk();
       for (let act = 0; act < 40; act += 1) {
         const id = String(random(3));
