@@ -1,7 +1,10 @@
 //! The workstation behind the gate: the patient cache, open. Every function that gives patient data takes `&Unlocked` and leaves an audit
 //! event first, refusals too.
 
-use std::sync::{Arc, RwLock};
+use std::sync::{
+    Arc, RwLock,
+    atomic::{AtomicBool, Ordering},
+};
 
 use infoblood_agreement::{
     audit::{Action, Purpose},
@@ -77,6 +80,8 @@ pub struct UnlockedWorkstation {
     pub(crate) gate: Unlocked,
     cache: Shared,
     token: Mutex<Option<Token>>,
+    /// Set when the cache is emptied, until its age is asked for.
+    emptied: AtomicBool,
     /// What the person looks for; chosen once for a session, and changed at will.
     purpose: RwLock<Option<Purpose>>,
 }
@@ -119,7 +124,7 @@ pub struct DonorCard {
     pub same_iin: u32,
     /// When the access was recorded.
     pub logged_at: Timestamp,
-    /// Age of the data: when the change feed was last read to its end.
+    /// Age of the data: when the change feed was last read to its end; `None` while they are not whole.
     pub as_of: Option<Timestamp>,
 }
 
@@ -169,6 +174,7 @@ impl UnlockedWorkstation {
             gate,
             cache,
             token: Mutex::new(token),
+            emptied: AtomicBool::new(false),
             purpose: RwLock::new(None),
         })
     }
@@ -275,9 +281,16 @@ impl UnlockedWorkstation {
         })
     }
 
-    /// Age of the data: when the change feed was last read to its end; `None` before the first time.
+    /// Age of the data: when the change feed was last read to its end; `None` before the first time, and
+    /// while a cache that was emptied is filled again.
     pub async fn data_as_of(&self) -> Result<Option<Timestamp>, UnlockError> {
+        self.emptied.store(false, Ordering::SeqCst);
         Ok(cache::as_of(&mut *self.cache().await?).await?)
+    }
+
+    /// Whether the cache was emptied since [`Self::data_as_of`] was asked: what it said counts no more. Waits for nobody who fills it.
+    pub fn is_emptied(&self) -> bool {
+        self.emptied.load(Ordering::SeqCst)
     }
 
     /// Records the lock, closes the cache and drops the keys.

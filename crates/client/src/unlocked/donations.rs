@@ -26,7 +26,7 @@ pub struct DonationCard {
     pub now: Zoned,
     /// When the access was recorded.
     pub logged_at: Timestamp,
-    /// Age of the data: when the change feed was last read to its end.
+    /// Age of the data: when the change feed was last read to its end; `None` while they are not whole.
     pub as_of: Option<Timestamp>,
 }
 
@@ -39,7 +39,7 @@ pub struct Lookback {
     pub now: Zoned,
     /// When the access was recorded.
     pub logged_at: Timestamp,
-    /// Age of the data: when the change feed was last read to its end.
+    /// Age of the data: when the change feed was last read to its end; `None` while they are not whole.
     pub as_of: Option<Timestamp>,
 }
 

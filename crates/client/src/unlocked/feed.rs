@@ -1,6 +1,8 @@
 //! Filling the cache: safety first, then everything, in batches, each with the cursor of its last line. While one is written, the next
 //! lines are downloaded and read; no more than [`WAITING`] batches wait.
 
+use std::sync::atomic::Ordering;
+
 use infoblood_clinical::names::Sorter;
 use sqlx::SqliteConnection;
 use tokio::{sync::mpsc, time::timeout};
@@ -70,7 +72,9 @@ impl UnlockedWorkstation {
 
     /// Empties the cache: it is filled from the beginning.
     pub(crate) async fn empty(&self) -> Result<(), UnlockError> {
-        self.writer().await?.clear().await?;
+        let mut writer = self.writer().await?;
+        self.emptied.store(true, Ordering::SeqCst);
+        writer.clear().await?;
         Ok(())
     }
 
@@ -94,7 +98,7 @@ impl UnlockedWorkstation {
                         && !is_refill =>
                 {
                     is_refill = true;
-                    self.writer().await?.clear().await?;
+                    self.empty().await?;
                 }
                 Err(error) => return Err(error),
             }

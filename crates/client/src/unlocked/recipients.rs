@@ -58,7 +58,7 @@ pub struct RecipientCard {
     pub same_iin: u32,
     /// When the access was recorded.
     pub logged_at: Timestamp,
-    /// Age of the data: when the change feed was last read to its end.
+    /// Age of the data: when the change feed was last read to its end; `None` while they are not whole.
     pub as_of: Option<Timestamp>,
 }
 

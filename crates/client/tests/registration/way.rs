@@ -70,7 +70,7 @@ async fn the_whole_way_and_back_again_without_a_network() {
     assert!(card.as_of.is_some());
     assert_eq!(
         open.card(open.gate(), "d-nobody").await.unwrap_err().code(),
-        "patient-locked"
+        "record-unknown"
     );
     let secrets: Vec<String> = first
         .rows
