@@ -62,8 +62,10 @@ seam! {
         pub version: String,
         /// Minutes without a touch before the workstation locks itself.
         pub idle_lock_minutes: u32,
-        /// When patient data were last brought up to date.
+        /// When patient data were last brought up to date; null while they are closed, or not whole.
         pub data_as_of: Option<String>,
+        /// Records that came and could not be read: they stand nowhere in the patient data.
+        pub left_out: u32,
         /// Sealed items the server has not acknowledged yet.
         pub waiting: u32,
         /// How synchronisation stands; null while the store is not open.
@@ -232,6 +234,8 @@ seam! {
         /// The server took this person's right back; the keys are gone.
         pub revoked: bool,
         pub offline_until: Option<String>,
+        /// End of the read-only time after it.
+        pub read_only_until: Option<String>,
         pub last_sign_in: Option<String>,
     }
 
@@ -239,7 +243,8 @@ seam! {
         pub person_id: String,
         pub login: String,
         pub name: String,
-        pub role: String,
+        /// A code; null before the server said it.
+        pub role: Option<String>,
         pub offline_until: String,
         pub read_only_until: String,
         pub lease: Lease,
@@ -505,7 +510,7 @@ seam! {
         pub not_understood: u32,
         /// When this look was recorded.
         pub logged_at: String,
-        /// When these data were last brought up to date.
-        pub as_of: String,
+        /// When these data were last brought up to date; null while they are not whole: what is not there may still come.
+        pub as_of: Option<String>,
     }
 }

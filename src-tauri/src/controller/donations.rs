@@ -60,7 +60,7 @@ fn donation_card(card: client::DonationCard) -> DonationCard {
         training: facts.training,
         not_understood: number(facts.not_understood),
         logged_at: card.logged_at.to_string(),
-        as_of: card.as_of.unwrap_or(card.logged_at).to_string(),
+        as_of: card.as_of.map(|time| time.to_string()),
     }
 }
 
@@ -89,7 +89,7 @@ fn lookback_view(found: client::Lookback) -> Lookback {
         training: facts.training,
         not_understood: number(facts.not_understood),
         logged_at: found.logged_at.to_string(),
-        as_of: found.as_of.unwrap_or(found.logged_at).to_string(),
+        as_of: found.as_of.map(|time| time.to_string()),
     }
 }
 

@@ -130,7 +130,7 @@ fn donor_card(card: client::DonorCard) -> DonorCard {
         phone: facts.phone,
         not_understood: number(facts.not_understood),
         logged_at: card.logged_at.to_string(),
-        as_of: card.as_of.unwrap_or(card.logged_at).to_string(),
+        as_of: card.as_of.map(|time| time.to_string()),
     }
 }
 

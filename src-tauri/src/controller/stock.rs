@@ -133,7 +133,7 @@ fn stock_view(stock: client::Stock) -> Inventory {
             .collect(),
         expiring_total: number(stock.inventory.expiring),
         not_understood: number(stock.inventory.not_understood),
-        as_of: stock.as_of.unwrap_or(now.timestamp()).to_string(),
+        as_of: stock.as_of.map(|time| time.to_string()),
     }
 }
 
@@ -277,7 +277,7 @@ fn recipient_card(card: client::RecipientCard) -> RecipientCard {
         reactions: facts.reactions.into_iter().map(reaction).collect(),
         not_understood: number(facts.not_understood),
         logged_at: card.logged_at.to_string(),
-        as_of: card.as_of.unwrap_or(card.logged_at).to_string(),
+        as_of: card.as_of.map(|time| time.to_string()),
     }
 }
 

@@ -85,14 +85,15 @@ seam! {
 
     /// What lies in the house and keeps.
     pub struct Inventory {
+        /// Empty while the data are not whole: then nothing is counted.
         pub products: Vec<ProductStock>,
         /// What expires soon, the nearest first; at most 50.
         pub expiring: Vec<ComponentRow>,
         pub expiring_total: u32,
         /// Components whose status or meaning is not understood: they may lie in the house, and are counted nowhere else.
         pub not_understood: u32,
-        /// When these data were last brought up to date.
-        pub as_of: String,
+        /// When these data were last brought up to date; null while they are not whole: what is not there may still come.
+        pub as_of: Option<String>,
     }
 
     pub struct ProductStock {
@@ -187,8 +188,8 @@ seam! {
         pub not_understood: u32,
         /// When this look was recorded.
         pub logged_at: String,
-        /// When these data were last brought up to date.
-        pub as_of: String,
+        /// When these data were last brought up to date; null while they are not whole: what is not there may still come.
+        pub as_of: Option<String>,
     }
 
     pub struct Antibody {

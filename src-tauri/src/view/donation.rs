@@ -98,7 +98,8 @@ seam! {
         /// Records that say something this version does not know; their values are not shown.
         pub not_understood: u32,
         pub logged_at: String,
-        pub as_of: String,
+        /// When these data were last brought up to date; null while they are not whole: what is not there may still come.
+        pub as_of: Option<String>,
     }
 
     /// From a donation to everybody whom something of it reached.
@@ -121,7 +122,8 @@ seam! {
         pub training: bool,
         pub not_understood: u32,
         pub logged_at: String,
-        pub as_of: String,
+        /// When these data were last brought up to date; null while they are not whole: what is not there may still come.
+        pub as_of: Option<String>,
     }
 
     #[derive(Eq)]

@@ -22,9 +22,13 @@ export type State = { screen: Screen, site: Site | null, connection: Connection,
  */
 idle_lock_minutes: number, 
 /**
- * When patient data were last brought up to date.
+ * When patient data were last brought up to date; null while they are closed, or not whole.
  */
 data_as_of: string | null, 
+/**
+ * Records that came and could not be read: they stand nowhere in the patient data.
+ */
+left_out: number, 
 /**
  * Sealed items the server has not acknowledged yet.
  */
@@ -100,9 +104,17 @@ export type PersonRow = { person_id: string, login: string, name: string | null,
 /**
  * The server took this person's right back; the keys are gone.
  */
-revoked: boolean, offline_until: string | null, last_sign_in: string | null, };
+revoked: boolean, offline_until: string | null, 
+/**
+ * End of the read-only time after it.
+ */
+read_only_until: string | null, last_sign_in: string | null, };
 
-export type PersonFacts = { person_id: string, login: string, name: string, role: string, offline_until: string, read_only_until: string, lease: Lease, 
+export type PersonFacts = { person_id: string, login: string, name: string, 
+/**
+ * A code; null before the server said it.
+ */
+role: string | null, offline_until: string, read_only_until: string, lease: Lease, 
 /**
  * Begun days until the lease changes for the worse.
  */
@@ -352,9 +364,9 @@ not_understood: number,
  */
 logged_at: string, 
 /**
- * When these data were last brought up to date.
+ * When these data were last brought up to date; null while they are not whole: what is not there may still come.
  */
-as_of: string, };
+as_of: string | null, };
 
 export type Product = "whole-blood" | "red-cells-sagm" | "red-cells-cpda1" | "platelets" | "ffp" | "cryo" | "other";
 
@@ -398,7 +410,11 @@ export type InventoryFilter = "available" | "quarantine" | "all";
 
 export type Soon = "none" | "soon" | "now";
 
-export type Inventory = { products: Array<ProductStock>, 
+export type Inventory = { 
+/**
+ * Empty while the data are not whole: then nothing is counted.
+ */
+products: Array<ProductStock>, 
 /**
  * What expires soon, the nearest first; at most 50.
  */
@@ -408,9 +424,9 @@ expiring: Array<ComponentRow>, expiring_total: number,
  */
 not_understood: number, 
 /**
- * When these data were last brought up to date.
+ * When these data were last brought up to date; null while they are not whole: what is not there may still come.
  */
-as_of: string, };
+as_of: string | null, };
 
 export type ProductStock = { product: Product, 
 /**
@@ -524,9 +540,9 @@ not_understood: number,
  */
 logged_at: string, 
 /**
- * When these data were last brought up to date.
+ * When these data were last brought up to date; null while they are not whole: what is not there may still come.
  */
-as_of: string, };
+as_of: string | null, };
 
 export type Antibody = { 
 /**
@@ -656,7 +672,11 @@ training: boolean,
 /**
  * Records that say something this version does not know; their values are not shown.
  */
-not_understood: number, logged_at: string, as_of: string, };
+not_understood: number, logged_at: string, 
+/**
+ * When these data were last brought up to date; null while they are not whole: what is not there may still come.
+ */
+as_of: string | null, };
 
 export type Lookback = { din: string, din_check: string, donor_id: string | null, donor_name: string | null, 
 /**
@@ -674,7 +694,11 @@ others: Array<string>,
 /**
  * Other donations of the same donor, latest first.
  */
-donations: Array<LookbackDonation>, recipients: Array<LookbackRecipient>, training: boolean, not_understood: number, logged_at: string, as_of: string, };
+donations: Array<LookbackDonation>, recipients: Array<LookbackRecipient>, training: boolean, not_understood: number, logged_at: string, 
+/**
+ * When these data were last brought up to date; null while they are not whole: what is not there may still come.
+ */
+as_of: string | null, };
 
 export type LookbackDonation = { din: string | null, date: string, };
 
