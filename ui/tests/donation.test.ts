@@ -32,7 +32,7 @@ describe.each(languages)('donation in %s', (language) => {
     expect(whole).toContain(say('бөлінді', 'переработано'));
     expect(cells).toContain(say('Құйылды', 'Перелито'));
     expect(cells).toContain('Реципиент Бір');
-    expect(plasma).toContain(say('қан тобы келіспейді', 'группа крови расходится'));
+    expect(plasma).toContain(say('қан тобы сәйкес келмейді', 'группа крови расходится'));
     expect(plasma).toContain(say('мерзімі өтті', 'срок истёк'));
     expect(screen.getByTestId('donation-card').textContent).toContain(
       say('Осы нөмірмен тағы бір жазба бар', 'Под этим номером есть ещё записи'),
@@ -45,6 +45,15 @@ describe.each(languages)('donation in %s', (language) => {
       .getByRole('button')
       .click();
     expect(onrecipient).toHaveBeenCalledWith('r-1');
+  });
+
+  it('leads to no donor who is not here', () => {
+    const call = { ondonor: vi.fn(), onrecipient: vi.fn(), onlookback: vi.fn() };
+    render(Donation, { card: { ...donation, donor_name: null }, who, zone, ...call });
+    expect(screen.queryByTestId('donation-donor')).toBeNull();
+    expect(screen.getByTestId('donation-card').textContent).toContain(
+      say('донор дерегі бұл жұмыс орнында жоқ', 'данных о доноре на этом рабочем месте нет'),
+    );
   });
 
   it('says where a component may have gone besides what is understood', () => {
@@ -128,7 +137,7 @@ describe.each(languages)('donation in %s', (language) => {
       vitals: [{ code: 'hb', value: '142', unit: 'g/L', date: '2026-10-01' }],
     });
     const text = screen.getByTestId('body').textContent;
-    expect(text).toContain(say('нәтижелер келіспейді', 'результаты расходятся'));
+    expect(text).toContain(say('нәтижелер сәйкес келмейді', 'результаты расходятся'));
     expect(text).toContain('142 g/L 01.10.2026');
   });
 });

@@ -58,6 +58,7 @@ export const people: PersonRow[] = [
     registered: true,
     revoked: false,
     offline_until: '2099-01-01T00:00:00Z',
+    read_only_until: '2099-01-08T00:00:00Z',
     last_sign_in: '2026-11-22T04:00:00Z',
   },
   {
@@ -67,6 +68,7 @@ export const people: PersonRow[] = [
     registered: false,
     revoked: false,
     offline_until: null,
+    read_only_until: null,
     last_sign_in: null,
   },
 ];

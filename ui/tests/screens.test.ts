@@ -169,6 +169,7 @@ describe('return', () => {
       registered: true,
       revoked: false,
       offline_until: person.offline_until,
+      read_only_until: '2099-01-08T00:00:00Z',
       last_sign_in: null,
     };
     open(state({ name: 'return', people: [row] }));
