@@ -217,6 +217,15 @@ const cases: Case[] = [
       await click('courier-export');
     },
   },
+  {
+    name: 'a new code',
+    screen: sample.unlocked,
+    more: { sync: sample.sync, left_out: 2 },
+    act: async () => {
+      await click('nav-sync');
+      await click('new-code');
+    },
+  },
 ];
 
 describe.each<Lang>(['kk', 'ru'])('%s', (language) => {
