@@ -57,7 +57,7 @@ async fn nothing_is_told_as_whole_before_both_streams_ended() {
         "/v1/changes",
         Fault::Answer(410, "application/problem+json", gone.to_vec()),
     );
-    assert_eq!(open.refresh().await.unwrap_err().code(), "cursor-expired");
+    assert_eq!(open.refresh().await.unwrap_err().code(), "server-refused");
     assert!(open.is_emptied());
     assert_eq!(open.data_as_of().await.unwrap(), None);
     assert!(!open.is_emptied(), "told with the age");
