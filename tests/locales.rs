@@ -67,6 +67,7 @@ const CODES: &[&str] = &[
     "purpose-required",
     "read-only-time",
     "patient-locked",
+    "record-unknown",
     "donation-unknown",
     "recipient-unknown",
     "internal",

@@ -617,7 +617,7 @@ impl Controller {
             }
             Phase::Unlocked(_) => {
                 self.refresh_if_due();
-                self.reading().is_some()
+                self.reading().is_some() || self.is_told_too_fresh()
             }
             _ => self.reading.is_some(),
         }

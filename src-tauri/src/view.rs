@@ -62,8 +62,13 @@ seam! {
         pub version: String,
         /// Minutes without a touch before the workstation locks itself.
         pub idle_lock_minutes: u32,
-        /// When patient data were last brought up to date.
+        /// When patient data were last brought up to date; null while they are closed, or not whole.
         pub data_as_of: Option<String>,
+        /// Records that came and could not be read: they stand nowhere in the patient data.
+        pub left_out: u32,
+        /// Rises when patient data were brought that are other ones than before; begins with every opening.
+        #[cfg_attr(test, ts(type = "number"))]
+        pub data_changes: u64,
         /// Sealed items the server has not acknowledged yet.
         pub waiting: u32,
         /// How synchronisation stands; null while the store is not open.
@@ -232,6 +237,8 @@ seam! {
         /// The server took this person's right back; the keys are gone.
         pub revoked: bool,
         pub offline_until: Option<String>,
+        /// End of the read-only time after it.
+        pub read_only_until: Option<String>,
         pub last_sign_in: Option<String>,
     }
 
@@ -239,7 +246,8 @@ seam! {
         pub person_id: String,
         pub login: String,
         pub name: String,
-        pub role: String,
+        /// A code; null before the server said it.
+        pub role: Option<String>,
         pub offline_until: String,
         pub read_only_until: String,
         pub lease: Lease,
@@ -412,7 +420,10 @@ seam! {
         pub patronymic: Option<String>,
         pub birth_date: String,
         pub iin_last4: String,
+        /// The safer value.
         pub blood: Option<BloodGroup>,
+        /// Determinations of the group disagree.
+        pub blood_conflict: bool,
         pub deferral: DeferralState,
         /// Invented, for training.
         pub training: bool,
@@ -422,7 +433,13 @@ seam! {
 
     #[derive(Copy, Eq)]
     #[serde(rename_all = "lowercase")]
-    pub enum DeferralState { None, Temporary, Permanent }
+    pub enum DeferralState {
+        None,
+        /// The person's record or a donation is not understood: nobody can say that nothing forbids to give.
+        Unclear,
+        Temporary,
+        Permanent,
+    }
 
     pub struct BloodGroup {
         /// `O`, `A`, `B` or `AB`.
@@ -434,6 +451,30 @@ seam! {
         pub kell: Option<String>,
     }
 
+    /// A determined group, and everything that says so, the latest first.
+    pub struct StatedGroup { pub blood: BloodGroup, pub sources: Vec<Source> }
+
+    /// Found or not found, and everything that says so, the latest first.
+    #[derive(Eq)]
+    pub struct StatedPresence { pub present: bool, pub sources: Vec<Source> }
+
+    /// Where a value comes from.
+    #[derive(Eq)]
+    pub struct Source {
+        pub date: Option<String>,
+        /// The donation at which it was determined.
+        pub din: Option<String>,
+        /// In the record's own words.
+        pub laboratory: Option<String>,
+        /// Id of the Observation.
+        pub record: String,
+    }
+
+    /// What of a record does not agree with its IIN.
+    #[derive(Copy, Eq)]
+    #[serde(rename_all = "kebab-case")]
+    pub enum IinWarning { BirthDate, Sex }
+
     #[derive(Copy, Eq)]
     #[serde(rename_all = "lowercase")]
     pub enum DeferralKind { Temporary, Permanent }
@@ -442,6 +483,7 @@ seam! {
         pub kind: DeferralKind,
         pub reason_kk: String,
         pub reason_ru: String,
+        /// Empty if it is not known.
         pub from: String,
         pub until: Option<String>,
         pub days_left: Option<i32>,
@@ -456,13 +498,14 @@ seam! {
 
     #[derive(Copy, Eq)]
     #[serde(rename_all = "kebab-case")]
-    pub enum DonationStatus { Completed, NotDone }
+    pub enum DonationStatus { Completed, NotDone, Stopped, InProgress, OnHold, Unknown }
 
     pub struct Donation {
         pub date: String,
         pub din: Option<String>,
         pub din_check: Option<String>,
-        pub kind: DonationKind,
+        /// Null if it is not known.
+        pub kind: Option<DonationKind>,
         pub volume_ml: Option<u32>,
         pub status: DonationStatus,
     }
@@ -482,6 +525,7 @@ seam! {
         pub age: u32,
         pub iin: String,
         pub iin_valid: bool,
+        pub iin_warnings: Vec<IinWarning>,
         /// How many other donors' records have the same IIN.
         pub same_iin: u32,
         pub donor_number: Option<String>,
@@ -490,7 +534,7 @@ seam! {
         pub deferrals: Vec<Deferral>,
         pub blood: Option<BloodGroup>,
         /// The values that disagree, safer one first; empty when there is one value or none.
-        pub blood_conflict: Vec<BloodGroup>,
+        pub blood_conflict: Vec<StatedGroup>,
         /// Latest first.
         pub donations: Vec<Donation>,
         /// One for each kind of donation.
@@ -505,7 +549,7 @@ seam! {
         pub not_understood: u32,
         /// When this look was recorded.
         pub logged_at: String,
-        /// When these data were last brought up to date.
-        pub as_of: String,
+        /// When these data were last brought up to date; null while they are not whole: what is not there may still come.
+        pub as_of: Option<String>,
     }
 }

@@ -99,6 +99,12 @@ async fn a_donation_what_was_made_of_it_and_whom_it_reached() {
             "donation-unknown"
         );
     }
+    let nobody = |reply| Request::OpenDonor {
+        id: "d-nobody".into(),
+        reply,
+    };
+    let unknown = app.handle.ask(nobody).await.unwrap_err();
+    assert_eq!(unknown.code, "record-unknown", "not a reason to sign in");
     app.shown("every look reached the server", |state| state.waiting == 0)
         .await;
     app.close().await;

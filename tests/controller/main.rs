@@ -32,6 +32,7 @@ use infoblood_server::{
 use tokio::sync::watch;
 
 mod donations;
+mod incomplete;
 mod stock;
 mod weeks;
 
@@ -358,6 +359,7 @@ async fn from_the_first_launch_to_a_donor_card_and_back_without_a_network() {
     );
     app.sign("A.Serik", &code, PASSPHRASE).await.unwrap();
     let state = app.shown("unlocked", is_unlocked).await;
+    assert!(state.data_changes > 0);
     let Screen::Unlocked { person } = state.screen else {
         unreachable!()
     };
@@ -460,6 +462,9 @@ async fn from_the_first_launch_to_a_donor_card_and_back_without_a_network() {
         panic!("not the list of people")
     };
     assert!(people[0].registered && people[0].login == "a.serik");
+    // RFC 3339 in UTC: the later one is the greater one.
+    assert!(people[0].offline_until.is_some());
+    assert!(people[0].read_only_until > people[0].offline_until);
     assert_eq!(
         app.sign_in(&person_id, "another passphrase 1")
             .await
@@ -678,6 +683,42 @@ async fn an_idle_workstation_locks_itself() {
     }
     assert_eq!(app.shell.pages_dropped.load(Ordering::SeqCst), 1);
     assert_eq!(app.donors("").await.unwrap_err().code, "patient-locked");
+    app.close().await;
+    server.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_new_code_is_entered_after_the_session_ended_and_its_page_is_gone() {
+    let world = World::new().await;
+    let code = world.person("d.erlan").await;
+    let server = world.serve(None).await;
+    let app = world.launch();
+    app.accept().await.unwrap();
+    app.sign("d.erlan", &code, PASSPHRASE).await.unwrap();
+    app.shown("unlocked", is_unlocked).await;
+    app.choose_purpose().await;
+    app.handle.ask(Request::OpenAgreement).await.unwrap();
+    assert!(matches!(app.state().await.screen, Screen::Agreement { .. }));
+    assert_eq!(app.shell.pages_dropped.load(Ordering::SeqCst), 1);
+    assert_eq!(app.donors("").await.unwrap_err().code, "patient-locked");
+
+    // Nobody is signed in any more: there is nothing to end.
+    app.handle.ask(Request::BackToPeople).await.unwrap();
+    app.handle.ask(Request::OpenAgreement).await.unwrap();
+    app.handle.ask(Request::BackToPeople).await.unwrap();
+    assert_eq!(app.shell.pages_dropped.load(Ordering::SeqCst), 1);
+    let Screen::Return { people } = app.state().await.screen else {
+        panic!("not the list of people")
+    };
+    app.sign_in(&people[0].person_id, PASSPHRASE).await.unwrap();
+    app.shown("unlocked", is_unlocked).await;
+    let log = app
+        .handle
+        .ask(|reply| Request::AccessLog { after: None, reply })
+        .await
+        .unwrap();
+    let ended = log.rows.iter().filter(|row| row.action == "lock").count();
+    assert_eq!(ended, 1, "the end of the session is recorded");
     app.close().await;
     server.shutdown().await;
 }

@@ -169,6 +169,7 @@ async fn donors_of_a_group_and_a_state_are_exactly_those() {
         DeferralState::None,
         DeferralState::Temporary,
         DeferralState::Permanent,
+        DeferralState::Unclear,
     ] {
         let filter = DonorFilter {
             blood: None,

@@ -3,7 +3,7 @@ import { fireEvent, render, screen } from '@testing-library/svelte';
 import axe from 'axe-core';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
-import { answer, reset, state } from './backend';
+import { answer, emit, reset, state } from './backend';
 import { inventory, recipientCard, recipientRow } from './blood';
 import * as sample from './sample';
 import App from '../src/App.svelte';
@@ -168,6 +168,28 @@ const cases: Case[] = [
     act: () => click('break-glass'),
   },
   {
+    name: 'keys',
+    screen: sample.unlocked,
+    act: async () => {
+      await click('nav-settings');
+      await click('settings-keys');
+      await screen.findByTestId('keys-dialog');
+    },
+  },
+  {
+    name: 'a card that is older than the data, and nobody behind a filter',
+    screen: sample.unlocked,
+    act: async () => {
+      await click('donor-row');
+      await screen.findByTestId('donor-card');
+      emit(state(sample.unlocked, { data_changes: 1 }));
+      await screen.findByTestId('stale');
+      answer('search_donors', () => ({ total: 0, rows: [], next: null }));
+      await fireEvent.change(screen.getByTestId('filter-blood'), { target: { value: 'AB-' } });
+      await screen.findByTestId('widen');
+    },
+  },
+  {
     name: 'idle',
     screen: sample.unlocked,
     more: { idle_lock_minutes: 0.001 },
@@ -215,6 +237,15 @@ const cases: Case[] = [
     act: async () => {
       await click('nav-sync');
       await click('courier-export');
+    },
+  },
+  {
+    name: 'a new code',
+    screen: sample.unlocked,
+    more: { sync: sample.sync, left_out: 2 },
+    act: async () => {
+      await click('nav-sync');
+      await click('new-code');
     },
   },
 ];

@@ -56,6 +56,8 @@ export function state(screen: State['screen'], more: Partial<State> = {}): State
     version: '0.1.0',
     idle_lock_minutes: 10,
     data_as_of: null,
+    left_out: 0,
+    data_changes: 0,
     waiting: 0,
     sync: null,
     terms_change: null,

@@ -112,6 +112,8 @@ export const recipientRow: RecipientRow = {
   birth_date: '1985-07-15',
   iin_last4: '0129',
   blood: { abo: 'A', rh: '-', kell: '-' },
+  blood_conflict: false,
+  not_understood: false,
   training: true,
   matched: 'қ→к',
 };
@@ -126,16 +128,30 @@ export const recipientCard: RecipientCard = {
   age: 41,
   iin: '850715400129',
   iin_valid: true,
+  iin_warnings: [],
   same_iin: 0,
   training: true,
   blood: { abo: 'O', rh: '-', kell: null },
   blood_conflict: [
-    { abo: 'O', rh: '-', kell: null },
-    { abo: 'A', rh: '-', kell: null },
+    {
+      blood: { abo: 'O', rh: '-', kell: null },
+      sources: [{ date: '2026-02-03', din: null, laboratory: 'Lab 1', record: 'o-1' }],
+    },
+    {
+      blood: { abo: 'A', rh: '-', kell: null },
+      sources: [{ date: '2026-03-04', din: null, laboratory: null, record: 'o-2' }],
+    },
   ],
   antibodies: [
-    { code: 'anti-K', present: true, conflict: true },
-    { code: 'anti-D', present: false, conflict: false },
+    {
+      code: 'anti-K',
+      present: true,
+      conflict: [
+        { present: true, sources: [{ date: '2020-05-06', din: null, laboratory: 'Lab 2', record: 'o-3' }] },
+        { present: false, sources: [{ date: '2026-07-08', din: null, laboratory: null, record: 'o-4' }] },
+      ],
+    },
+    { code: 'anti-D', present: false, conflict: [] },
   ],
   requirements: ['irradiated', 'something-new'],
   requests: [

@@ -35,7 +35,7 @@ const card: DonorCard = {
       results: [{ code: 'hiv', value: 'negative', number: null }],
     },
   ],
-  phenotype: [{ antigen: 'Cw', present: true, conflict: false }],
+  phenotype: [{ antigen: 'Cw', present: true, conflict: [] }],
   vitals: [{ code: 'hb', value: '112', unit: 'g/L', date: '2026-11-20' }],
   phone: '+7 701 000 00 00',
   not_understood: 1,

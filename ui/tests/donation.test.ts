@@ -32,7 +32,7 @@ describe.each(languages)('donation in %s', (language) => {
     expect(whole).toContain(say('бөлінді', 'переработано'));
     expect(cells).toContain(say('Құйылды', 'Перелито'));
     expect(cells).toContain('Реципиент Бір');
-    expect(plasma).toContain(say('қан тобы келіспейді', 'группа крови расходится'));
+    expect(plasma).toContain(say('қан тобы сәйкес келмейді', 'группа крови расходится'));
     expect(plasma).toContain(say('мерзімі өтті', 'срок истёк'));
     expect(screen.getByTestId('donation-card').textContent).toContain(
       say('Осы нөмірмен тағы бір жазба бар', 'Под этим номером есть ещё записи'),
@@ -45,6 +45,15 @@ describe.each(languages)('donation in %s', (language) => {
       .getByRole('button')
       .click();
     expect(onrecipient).toHaveBeenCalledWith('r-1');
+  });
+
+  it('leads to no donor who is not here', () => {
+    const call = { ondonor: vi.fn(), onrecipient: vi.fn(), onlookback: vi.fn() };
+    render(Donation, { card: { ...donation, donor_name: null }, who, zone, ...call });
+    expect(screen.queryByTestId('donation-donor')).toBeNull();
+    expect(screen.getByTestId('donation-card').textContent).toContain(
+      say('донор дерегі бұл жұмыс орнында жоқ', 'данных о доноре на этом рабочем месте нет'),
+    );
   });
 
   it('says where a component may have gone besides what is understood', () => {
@@ -122,13 +131,31 @@ describe.each(languages)('donation in %s', (language) => {
   it('says what is on the cells and what was measured', () => {
     render(Body, {
       phenotype: [
-        { antigen: 'C', present: true, conflict: false },
-        { antigen: 'K', present: true, conflict: true },
+        { antigen: 'C', present: true, conflict: [] },
+        {
+          antigen: 'K',
+          present: true,
+          conflict: [
+            {
+              present: true,
+              sources: [{ date: '2026-01-02', din: 'A123426000010', laboratory: null, record: 'o-1' }],
+            },
+            { present: false, sources: [{ date: null, din: null, laboratory: null, record: 'o-2' }] },
+          ],
+        },
       ],
       vitals: [{ code: 'hb', value: '142', unit: 'g/L', date: '2026-10-01' }],
     });
     const text = screen.getByTestId('body').textContent;
-    expect(text).toContain(say('нәтижелер келіспейді', 'результаты расходятся'));
+    expect(text).toContain(say('нәтижелер сәйкес келмейді', 'результаты расходятся'));
     expect(text).toContain('142 g/L 01.10.2026');
+    const [found, absent] = within(screen.getByTestId('disagreement')).getAllByRole('listitem');
+    expect(found?.textContent).toContain(
+      `+ ${say('бар', 'есть')} 02.01.2026 · ${say('қан тапсыру', 'донация')} A1234 26 000010`,
+    );
+    expect(absent?.textContent).toContain(
+      `− ${say('жоқ', 'нет')} ${say('күні жазылмаған', 'дата не записана')}`,
+    );
+    expect(absent?.textContent).toContain('o-2');
   });
 });

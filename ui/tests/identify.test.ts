@@ -120,5 +120,12 @@ describe('signing', () => {
     await fireEvent.click(sign);
     const error = await screen.findByTestId('error');
     expect(error.getAttribute('data-code')).toBe('code-used');
+    // A full disk means here that nothing is signed.
+    answer('sign', () => {
+      throw { code: 'disk-full', retry_after_seconds: null } as unknown as Error;
+    });
+    await fireEvent.click(sign);
+    await waitFor(() => expect(screen.getByTestId('error').dataset['code']).toBe('disk-full'));
+    expect(screen.getByTestId('error').textContent).toMatch(/Подпись не сохранена|Қолтаңба сақталмады/);
   });
 });

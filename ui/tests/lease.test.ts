@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { answer, asked, emit, reset, state } from './backend';
 import * as sample from './sample';
 import App from '../src/App.svelte';
-import type { PersonFacts, Screen, State } from '../src/lib/backend';
+import type { PersonFacts, PersonRow, Screen, State } from '../src/lib/backend';
 
 const calls = (command: string) => asked.filter((one) => one.command === command);
 const readOnly = (sample.readOnly as Extract<Screen, { name: 'unlocked' }>).person;
@@ -60,6 +60,22 @@ describe('lease', () => {
     await screen.findByText('Экстренный доступ открыт: A. Test');
   });
 
+  it('keeps the reason that was typed while its dialog is closed, and forgets it once it was used', async () => {
+    await open(as(readOnly));
+    await fireEvent.click(screen.getByTestId('break-glass'));
+    await fireEvent.input(await screen.findByTestId('break-glass-reason'), {
+      target: { value: 'needed at night' },
+    });
+    await fireEvent(screen.getByTestId('break-glass-dialog'), new Event('cancel', { cancelable: true }));
+    await waitFor(() => expect(screen.queryByTestId('break-glass-dialog')).toBeNull());
+    await fireEvent.click(screen.getByTestId('break-glass'));
+    expect((await screen.findByTestId<HTMLInputElement>('break-glass-reason')).value).toBe('needed at night');
+    await fireEvent.click(screen.getByTestId('break-glass-open'));
+    await waitFor(() => expect(screen.queryByTestId('break-glass-dialog')).toBeNull());
+    await fireEvent.click(screen.getByTestId('break-glass'));
+    expect((await screen.findByTestId<HTMLInputElement>('break-glass-reason')).value).toBe('');
+  });
+
   it('that is over names the ways back', async () => {
     answer('get_state', () => state({ name: 'return', people: sample.people }, { language: 'ru' }));
     answer('sign_in', () => {
@@ -71,6 +87,24 @@ describe('lease', () => {
     await fireEvent.click(await screen.findByTestId('ended-ways'));
     expect(screen.getByTestId('sync-panel')).toBeTruthy();
     expect(screen.getByTestId('courier-export')).toBeTruthy();
+    // The data are closed: nothing is said of them.
+    expect(screen.queryByTestId('sync-data')).toBeNull();
+  });
+
+  it('that is over goes through a phone, too', async () => {
+    const over = { ...sample.people[0], offline_until: '2020-01-01T00:00:00Z' };
+    answer('get_state', () => state({ name: 'return', people: [over as PersonRow] }, { language: 'ru' }));
+    answer('show_qr', () => ({ svg: '<svg xmlns="x"/>', url: 'https://server/relay#x' }));
+    answer('sign_in', () => {
+      throw { code: 'grant-expired', retry_after_seconds: null } as unknown as Error;
+    });
+    render(App);
+    await fireEvent.input(await screen.findByTestId('passphrase'), { target: { value: 'rare words' } });
+    await fireEvent.click(screen.getByTestId('sign-in'));
+    expect((await screen.findByTestId('error')).textContent).toContain('QR');
+    await fireEvent.click(screen.getByTestId('ended-ways'));
+    await fireEvent.click(screen.getByTestId('show-qr'));
+    expect(calls('show_qr')[0]?.args).toEqual({ personId: 'aa' });
   });
 });
 

@@ -2,6 +2,7 @@ import { fireEvent, render, screen } from '@testing-library/svelte';
 import { beforeEach, describe, expect, it } from 'vitest';
 
 import { answer, asked, emit, reset, state } from './backend';
+import * as sample from './sample';
 import App from '../src/App.svelte';
 import type { Progress, State } from '../src/lib/backend';
 
@@ -81,6 +82,22 @@ describe('registering', () => {
     await fireEvent.click(save);
     await screen.findByText('acceptance.cose');
     expect(asked.find((one) => one.command === 'save_proof')?.args).toEqual({ personId: 'aa' });
+  });
+
+  it('saves what travels only as a file, and says where it lies', async () => {
+    answer('courier_export', () => ({ path: '/files/out.ibpack', items: 1 }));
+    const item = {
+      id: 'w-1',
+      kind: 'acceptance' as const,
+      created_at: '2026-11-01T04:00:00Z',
+      attempts: 0,
+      code: 'needs-courier',
+    };
+    const sync = { ...sample.sync, wedged: [item], alarm: null };
+    await open(at(sent, { sync }));
+    expect(screen.queryByTestId('retry-item')).toBeNull();
+    await fireEvent.click(screen.getByTestId('wedged-save'));
+    await screen.findByText('/files/out.ibpack');
   });
 
   it('asks for the passphrase where the app was started again', async () => {

@@ -58,6 +58,7 @@ export const people: PersonRow[] = [
     registered: true,
     revoked: false,
     offline_until: '2099-01-01T00:00:00Z',
+    read_only_until: '2099-01-08T00:00:00Z',
     last_sign_in: '2026-11-22T04:00:00Z',
   },
   {
@@ -67,6 +68,7 @@ export const people: PersonRow[] = [
     registered: false,
     revoked: false,
     offline_until: null,
+    read_only_until: null,
     last_sign_in: null,
   },
 ];
@@ -116,6 +118,7 @@ export const row: DonorRow = {
   birth_date: '1985-07-15',
   iin_last4: '0129',
   blood: { abo: 'A', rh: '-', kell: '-' },
+  blood_conflict: false,
   deferral: 'permanent',
   training: true,
   matched: null,
@@ -131,6 +134,7 @@ export const card: DonorCard = {
   age: 41,
   iin: '850715400129',
   iin_valid: false,
+  iin_warnings: [],
   same_iin: 0,
   donor_number: 'D-1',
   training: true,
@@ -149,8 +153,17 @@ export const card: DonorCard = {
   ],
   blood: null,
   blood_conflict: [
-    { abo: 'A', rh: '-', kell: null },
-    { abo: 'A', rh: '+', kell: null },
+    {
+      blood: { abo: 'A', rh: '+', kell: null },
+      sources: [{ date: '2026-01-02', din: 'A123426000010', laboratory: null, record: 'o-2' }],
+    },
+    {
+      blood: { abo: 'A', rh: '-', kell: null },
+      sources: [
+        { date: '2025-03-04', din: null, laboratory: '№ 2 зертхана', record: 'o-1' },
+        { date: null, din: null, laboratory: null, record: 'o-0' },
+      ],
+    },
   ],
   donations: [
     {
@@ -289,6 +302,7 @@ export const donation: DonationCard = {
   deferrals: [],
   screening: results,
   blood: { abo: 'A', rh: '+', kell: '-' },
+  blood_conflict: [],
   components: [
     component,
     {

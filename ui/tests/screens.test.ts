@@ -169,6 +169,7 @@ describe('return', () => {
       registered: true,
       revoked: false,
       offline_until: person.offline_until,
+      read_only_until: '2099-01-08T00:00:00Z',
       last_sign_in: null,
     };
     open(state({ name: 'return', people: [row] }));
@@ -191,6 +192,7 @@ describe('donors', () => {
     birth_date: '1985-07-15',
     iin_last4: '0129',
     blood: { abo: 'A', rh: '-', kell: '-' },
+    blood_conflict: false,
     deferral: 'permanent',
     training: true,
     matched: null,
@@ -205,6 +207,7 @@ describe('donors', () => {
     age: 41,
     iin: '850715400129',
     iin_valid: true,
+    iin_warnings: [],
     same_iin: 0,
     donor_number: 'D-1',
     training: true,

@@ -20,6 +20,15 @@ describe('what differs', () => {
     expect(marked('Қасымова Әсел', 'kasy', 'қасымова→kasy')).toEqual(['Қасымова']);
   });
 
+  it('is found across apostrophes, accents and what is not seen', () => {
+    expect(marked("O'Brien Қасым", 'obrien кас', 'қ→к')).toEqual(['Қ']);
+    expect(marked('Қа\u0301сым', 'каси', 'қ→к, ы→и')).toEqual(['Қ', 'ы']);
+    expect(marked('Әб\u00ADді', "а'бди", 'ә→а, і→и')).toEqual(['Ә', 'і']);
+    expect(marked('Ғабит İсмаил', 'габит исм', 'ғ→г, i→и')).toEqual(['Ғ', 'İ']);
+    expect(marked("Il'yas Ахмет", 'ильяс', 'ilyas→ильяс')).toEqual(['Il', 'yas']);
+    expect(marked('Йолдас', 'и\u0306аадас', 'о→а, л→а')).toEqual(['ол']);
+  });
+
   it('is nothing for numbers, exact answers and what is no spelling', () => {
     for (const matched of [null, '', '7010001097', '…1234', '→', 'қ→', 'a→b→c', '<b>'])
       expect(marked('Қасымова', 'кас', matched)).toEqual([]);

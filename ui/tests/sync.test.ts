@@ -92,9 +92,49 @@ describe('sync', () => {
     const [first] = screen.getAllByTestId('wedged-item');
     const buttons = within(first as HTMLElement).getAllByRole('button');
     expect(buttons.map((one) => one.textContent.trim())).toEqual(['Ввести новый код']);
+    // The session would end: that is asked first.
     await fireEvent.click(screen.getByTestId('new-code'));
+    const dialog = await screen.findByTestId('new-code-dialog');
+    expect(dialog.textContent).toContain('ваш сеанс завершится');
+    expect(calls('open_agreement')).toHaveLength(0);
+    await fireEvent.click(within(dialog).getByText('Отмена'));
+    await waitFor(() => expect(screen.queryByTestId('new-code-dialog')).toBeNull());
+    expect(calls('open_agreement')).toHaveLength(0);
+    await fireEvent.click(screen.getByTestId('new-code'));
+    await fireEvent.click(await screen.findByTestId('new-code-go'));
     expect(calls('open_agreement')).toHaveLength(1);
     expect(calls('retry_item')).toHaveLength(0);
+  });
+
+  it('says why it cannot synchronise, until it is tried again', async () => {
+    answer('sync_now', () => {
+      throw { code: 'disk-full', retry_after_seconds: null } as unknown as Error;
+    });
+    await open(at({ sync: quiet }));
+    for (const ask of [
+      () => fireEvent.click(screen.getByTestId('sync-retry')),
+      () => fireEvent.keyDown(window, { code: 'F9' }),
+    ]) {
+      await ask();
+      const error = await screen.findByTestId('error');
+      expect(error.dataset['code']).toBe('disk-full');
+      expect(error.textContent).not.toContain('Подпись');
+      answer('sync_now', () => undefined);
+      await fireEvent.keyDown(window, { code: 'F9' });
+      await waitFor(() => expect(screen.queryByTestId('error')).toBeNull());
+      answer('sync_now', () => {
+        throw { code: 'disk-full', retry_after_seconds: null } as unknown as Error;
+      });
+    }
+  });
+
+  it('tells of records that could not be read, and of none where there are none', async () => {
+    await open(at({ sync: quiet }));
+    expect(screen.queryByTestId('left-out')).toBeNull();
+    emit(at({ sync: quiet, left_out: 3 }));
+    const told = (await screen.findByTestId('left-out')).textContent;
+    expect(told).toContain('Непрочитанных записей: 3');
+    expect(told).toContain('Сообщите администратору');
   });
 
   it('synchronises by the button and by F9, and is reached by its number', async () => {

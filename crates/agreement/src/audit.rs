@@ -15,6 +15,8 @@ mod words;
 pub use words::{Action, Outcome, Purpose};
 
 const DEVICE: &str = "urn:infoblood:device:";
+/// The last place in a chain: above it databases, which count in signed numbers, have no room for the next one.
+const MAX_SEQUENCE: u64 = i64::MAX as u64 - 1;
 /// Longest reference in bytes.
 const MAX_REFERENCE: usize = 256;
 /// Longest reason in bytes: a code, or the words of a broken glass ([`crate::lease::Reason`]).
@@ -46,7 +48,7 @@ impl AuditError {
 pub struct AuditEvent {
     /// Random, for idempotence.
     pub id: [u8; 16],
-    /// Per device, from 1, without gaps.
+    /// Per device, from 1, without gaps, below 2⁶³ − 1.
     pub sequence: u64,
     /// [`message_hash`] of the device's previous audit message; `None` for the first.
     pub previous: Option<[u8; 32]>,
@@ -56,7 +58,7 @@ pub struct AuditEvent {
     /// 32 hex digits; `None` where nobody was identified.
     pub person_id: Option<String>,
     pub outcome: Outcome,
-    /// For example `Patient/d-…`; never a name, never an IIN.
+    /// For example `Patient/d-…`; never a name, never an IIN, no control characters.
     pub reference: Option<String>,
     /// Stable code of a refusal; for [`Action::BreakGlass`] the person's words.
     pub reason: Option<String>,
@@ -168,11 +170,14 @@ impl AuditEvent {
                 Err(CborError::Field(key))
             }
         };
-        field(self.sequence > 0, 2)?;
+        field((1..=MAX_SEQUENCE).contains(&self.sequence), 2)?;
         field((self.sequence == 1) == self.previous.is_none(), 3)?;
         field(self.person_id.as_deref().is_none_or(is_id), 6)?;
         let short = |text: &Option<String>, most| text.as_ref().is_none_or(|t| t.len() <= most);
         field(short(&self.reference, MAX_REFERENCE), 8)?;
+        // It stands in a column of text, and PostgreSQL's have no room for NUL.
+        let control = |text: &String| text.contains(char::is_control);
+        field(!self.reference.as_ref().is_some_and(control), 8)?;
         field(short(&self.reason, MAX_REASON), 9)?;
         Ok(())
     }

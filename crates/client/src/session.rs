@@ -117,7 +117,7 @@ impl UnlockError {
             Self::BreakGlass(error) => error.code(),
             Self::PurposeRequired => "purpose-required",
             Self::ReadOnly => "read-only-time",
-            Self::Unknown => "patient-locked",
+            Self::Unknown => "record-unknown",
             Self::UnknownRecipient => "recipient-unknown",
             Self::UnknownDonation => "donation-unknown",
             Self::Clinical => "internal",

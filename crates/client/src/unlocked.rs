@@ -1,7 +1,10 @@
 //! The workstation behind the gate: the patient cache, open. Every function that gives patient data takes `&Unlocked` and leaves an audit
 //! event first, refusals too.
 
-use std::sync::{Arc, RwLock};
+use std::sync::{
+    Arc, RwLock,
+    atomic::{AtomicBool, AtomicU64, Ordering},
+};
 
 use infoblood_agreement::{
     audit::{Action, Purpose},
@@ -68,6 +71,8 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/patients/0004_trace.sql"),
     include_str!("../migrations/patients/0005_names.sql"),
     include_str!("../migrations/patients/0006_numbers.sql"),
+    include_str!("../migrations/patients/0007_keys.sql"),
+    include_str!("../migrations/patients/0008_understood.sql"),
 ];
 
 /// The open patient cache of one signed-in person.
@@ -77,8 +82,12 @@ pub struct UnlockedWorkstation {
     pub(crate) gate: Unlocked,
     cache: Shared,
     token: Mutex<Option<Token>>,
+    /// Set when the cache is emptied, until its age is asked for.
+    emptied: AtomicBool,
     /// What the person looks for; chosen once for a session, and changed at will.
     purpose: RwLock<Option<Purpose>>,
+    /// Resources that were written or removed since it was opened.
+    changes: AtomicU64,
 }
 
 /// One row of the list.
@@ -99,7 +108,7 @@ pub struct DonorPage {
     /// How many answer the query in all. Everybody is counted; of the answers to a query or filter no more than [`DonorPage::COUNTED`],
     /// and one more says that there are others.
     pub total: u64,
-    /// In Kazakh order; where no more than 200 answer, exact spellings first. Answers to a number are in the order of the numbers.
+    /// In Kazakh order, those spelled as typed first. Answers to a number are in the order of the numbers, each person once.
     pub rows: Vec<DonorRow>,
     /// Give it back for the next page.
     pub next: Option<String>,
@@ -119,7 +128,7 @@ pub struct DonorCard {
     pub same_iin: u32,
     /// When the access was recorded.
     pub logged_at: Timestamp,
-    /// Age of the data: when the change feed was last read to its end.
+    /// Age of the data: when the change feed was last read to its end; `None` while they are not whole.
     pub as_of: Option<Timestamp>,
 }
 
@@ -169,7 +178,9 @@ impl UnlockedWorkstation {
             gate,
             cache,
             token: Mutex::new(token),
+            emptied: AtomicBool::new(false),
             purpose: RwLock::new(None),
+            changes: AtomicU64::new(0),
         })
     }
 
@@ -275,9 +286,27 @@ impl UnlockedWorkstation {
         })
     }
 
-    /// Age of the data: when the change feed was last read to its end; `None` before the first time.
+    /// Age of the data: when the change feed was last read to its end; `None` before the first time, and
+    /// while a cache that was emptied is filled again.
     pub async fn data_as_of(&self) -> Result<Option<Timestamp>, UnlockError> {
+        self.emptied.store(false, Ordering::SeqCst);
         Ok(cache::as_of(&mut *self.cache().await?).await?)
+    }
+
+    /// How many lines of the change feed the cache lacks since it was begun, because they were no acceptable resource: broken, too large, of
+    /// an unknown type. A deferral that comes in both streams counts twice. 0 once the cache was emptied, and until it is filled again.
+    pub async fn left_out(&self) -> Result<u64, UnlockError> {
+        Ok(cache::left_out(&mut *self.cache().await?).await?)
+    }
+
+    /// Whether the cache was emptied since [`Self::data_as_of`] was asked: what it said counts no more. Waits for nobody who fills it.
+    pub fn is_emptied(&self) -> bool {
+        self.emptied.load(Ordering::SeqCst)
+    }
+
+    /// Rises whenever the data themselves change, by whatever way and even if an error comes after; not when the feed was only looked at.
+    pub fn changes(&self) -> u64 {
+        self.changes.load(Ordering::Relaxed)
     }
 
     /// Records the lock, closes the cache and drops the keys.

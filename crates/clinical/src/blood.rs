@@ -1,5 +1,7 @@
 //! Blood groups: ABO, RhD and, where it was done, Kell.
 
+use std::cmp::Reverse;
+
 use serde::{Deserialize, Serialize};
 
 /// ABO group.
@@ -69,23 +71,31 @@ impl BloodGroup {
 /// What several determinations of one person say together.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Determined {
-    /// The value that is safe to show: for a **donor**, whose red cells go to others, RhD or Kell positive as soon as one
-    /// determination says so; for a recipient the other way round. Two different ABO groups leave it `None`: no ABO group is safe
-    /// for both red cells and plasma, so the group counts as undetermined until a person resolves it.
+    /// The value that is safe to show, which depends on whose it is. A **donor**'s red cells go to others: RhD or Kell positive as soon as
+    /// one determination says so, for cells that pass for negative and are not immunise who has none of that antigen. A **recipient**
+    /// receives cells of others: RhD or Kell negative as soon as one says so, for negative cells harm nobody, and positive ones who is
+    /// negative. Two different ABO groups leave it `None`, whoever it is: no ABO group is safe for both red cells and plasma, so the
+    /// group counts as undetermined until a person resolves it.
     pub group: Option<BloodGroup>,
-    /// Every distinct determination, if they disagree; empty otherwise.
+    /// Every distinct determination, if they disagree, the safer first by the same rule; empty otherwise.
     pub conflict: Vec<BloodGroup>,
 }
 
 impl Determined {
     /// Joins determinations of a donor. A missing Kell never disagrees with a present one.
     pub fn from_groups(groups: &[BloodGroup]) -> Self {
-        Self::join(groups, |antigens| antigens.max())
+        let mut joined = Self::join(groups, |antigens| antigens.max());
+        joined
+            .conflict
+            .sort_by_key(|g| (Reverse((g.rh, rank(g.kell))), g.abo));
+        joined
     }
 
     /// Joins determinations of a **recipient**, who receives red cells of others: RhD or Kell negative as soon as one says so.
     pub fn of_recipient(groups: &[BloodGroup]) -> Self {
-        Self::join(groups, |antigens| antigens.min())
+        let mut joined = Self::join(groups, |antigens| antigens.min());
+        joined.conflict.sort_by_key(|g| (g.rh, rank(g.kell), g.abo));
+        joined
     }
 
     fn join(
@@ -117,6 +127,15 @@ impl Determined {
             kell,
         });
         Self { group, conflict }
+    }
+}
+
+/// What is not known may be either, so it stands between them.
+fn rank(antigen: Option<Antigen>) -> u8 {
+    match antigen {
+        Some(Antigen::Negative) => 0,
+        None => 1,
+        Some(Antigen::Positive) => 2,
     }
 }
 
@@ -159,7 +178,7 @@ mod tests {
         let joined =
             Determined::from_groups(&[group("A-", None), group("A+", None), group("A-", None)]);
         assert_eq!(joined.group, Some(group("A+", None)));
-        assert_eq!(joined.conflict, [group("A-", None), group("A+", None)]);
+        assert_eq!(joined.conflict, [group("A+", None), group("A-", None)]);
         let joined = Determined::from_groups(&[group("A+", None), group("O+", None)]);
         assert_eq!(joined.group, None);
         assert_eq!(joined.conflict, [group("O+", None), group("A+", None)]);
@@ -168,7 +187,13 @@ mod tests {
             group("B+", Some(Antigen::Positive)),
         ]);
         assert_eq!(kell.group, Some(group("B+", Some(Antigen::Positive))));
-        assert_eq!(kell.conflict.len(), 2);
+        assert_eq!(
+            kell.conflict,
+            [
+                group("B+", Some(Antigen::Positive)),
+                group("B+", Some(Antigen::Negative))
+            ]
+        );
     }
 
     #[test]
@@ -180,11 +205,16 @@ mod tests {
         ];
         let recipient = Determined::of_recipient(&groups);
         assert_eq!(recipient.group, Some(group("A-", Some(Antigen::Negative))));
-        assert_eq!(
-            recipient.conflict,
-            Determined::from_groups(&groups).conflict
-        );
-        assert_eq!(recipient.conflict.len(), 3);
+        let donor = Determined::from_groups(&groups);
+        assert_eq!(donor.group, Some(group("A+", Some(Antigen::Positive))));
+        // For who gives blood positive comes first, for who receives it negative; unknown stands between.
+        let safer_first = [
+            group("A-", Some(Antigen::Negative)),
+            group("A+", None),
+            group("A+", Some(Antigen::Positive)),
+        ];
+        assert_eq!(recipient.conflict, safer_first);
+        assert!(donor.conflict.iter().eq(safer_first.iter().rev()));
         let abo = Determined::of_recipient(&[group("A+", None), group("O+", None)]);
         assert_eq!((abo.group, abo.conflict.len()), (None, 2));
         assert_eq!(Determined::of_recipient(&[]), Determined::default());

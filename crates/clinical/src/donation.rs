@@ -12,13 +12,14 @@ use jiff::civil::Date;
 
 pub(crate) use self::{tree::tree, ways::Ways};
 use crate::{
-    blood::BloodGroup,
+    blood::{BloodGroup, Determined},
     component::Component,
-    donor::{Deferral, DonationKind, DonationStatus, Person, deferrals, determined},
-    fhir::{Identifier, Procedure, Resource, Specimen, system},
+    donor::{Deferral, DonationKind, DonationStatus, Person, conflict, deferrals, determinations},
+    fhir::{Identifier, Procedure, Resource, Specimen, shown_day, system},
     isbt128::Din,
     laboratory::{Screening, screenings},
     rules::Rules,
+    source::{Source, Stated},
 };
 
 /// Somebody by name.
@@ -77,8 +78,10 @@ pub struct Facts {
     pub kind: Option<DonationKind>,
     pub status: Option<DonationStatus>,
     pub volume_ml: Option<u32>,
-    /// The donor's, the safer value.
+    /// The donor's, the safer value; of everybody who is named as the donor, joined.
     pub blood: Option<BloodGroup>,
+    /// Every determination if they disagree, the safer one first.
+    pub blood_conflict: Vec<Stated<BloodGroup>>,
     /// The donor is invented, for training.
     pub training: bool,
     /// Of everybody who is named as the donor.
@@ -210,22 +213,25 @@ impl Facts {
             id,
         };
         let mut all_deferrals: Vec<Deferral> = Vec::new();
+        let mut determined: Vec<(BloodGroup, Source)> = Vec::new();
         for id in donor.iter().chain(&further) {
             all_deferrals.extend(deferrals(id, resources, today, rules));
+            determined.extend(determinations(id, resources));
         }
-        let status = first.and_then(status);
+        let groups: Vec<BloodGroup> = determined.iter().map(|(group, _)| *group).collect();
+        let blood = Determined::from_groups(&groups);
+        let status = first.and_then(|procedure| DonationStatus::from_code(&procedure.status));
         Some(Self {
             din,
             others: others(din, &procedures, donor.as_deref(), resources),
-            date: first.and_then(Procedure::occurred).map(day),
-            kind: first.and_then(kind),
+            date: first.and_then(Procedure::occurred).map(shown_day),
+            kind: first.and_then(Procedure::donation_kind),
             status,
             volume_ml: first
                 .filter(|_| status != Some(DonationStatus::NotDone))
                 .and_then(|procedure| volume(procedure, resources)),
-            blood: donor
-                .as_deref()
-                .and_then(|id| determined(id, resources).group),
+            blood: blood.group,
+            blood_conflict: conflict(&blood, &determined),
             training: is_invented(donor.as_deref(), resources),
             deferrals: all_deferrals,
             screening: screening(&procedures, donor.iter().chain(&further), resources),
@@ -307,18 +313,24 @@ pub(crate) fn others(
     procedures.chain(components).collect()
 }
 
-/// Resources of a donation whose values must not be shown.
+/// Resources of a donation whose values must not be shown, or say too little; the record of who is named as its donor among them.
 pub(crate) fn not_understood(
-    procedures: &[&Procedure],
+    donations: &[&Procedure],
     components: &[Part],
     resources: &[Resource],
 ) -> u64 {
-    let procedures: HashSet<&str> = procedures.iter().map(|p| p.id.as_str()).collect();
+    let procedures: HashSet<&str> = donations.iter().map(|p| p.id.as_str()).collect();
     let components: HashSet<&str> = components
         .iter()
         .map(|part| part.component.id.as_str())
         .collect();
+    let is_donor = |id: &str| {
+        let mut drawn = donations.iter().map(|p| p.subject.id_of("Patient"));
+        drawn.any(|donor| donor == Some(id))
+    };
     let concerns = |resource: &&Resource| match resource {
+        // A deferral may be what is not understood of the donor.
+        Resource::Patient(patient) => is_donor(&patient.id),
         Resource::Procedure(p) => {
             procedures.contains(p.id.as_str()) || p.components().any(|id| components.contains(id))
         }
@@ -331,8 +343,8 @@ pub(crate) fn not_understood(
         Resource::Specimen(s) => s.procedure_id().is_some_and(|id| procedures.contains(id)),
         _ => false,
     };
-    let modified = resources.iter().filter(|r| r.not_understood());
-    modified.filter(concerns).count() as u64
+    let unclear = resources.iter().filter(|r| r.is_unclear());
+    unclear.filter(concerns).count() as u64
 }
 
 /// Somebody's name, if the record is here.
@@ -354,29 +366,12 @@ pub(crate) fn person(id: &str, resources: &[Resource]) -> Option<Person> {
     })
 }
 
-/// The date without its time.
-pub(crate) fn day(written: &str) -> String {
-    written.split('T').next().unwrap_or(written).to_owned()
-}
-
 pub(crate) fn din_of(procedure: &Procedure) -> Option<Din> {
     Identifier::find(&procedure.identifier, system::DIN).and_then(|din| Din::parse(din).ok())
 }
 
 pub(crate) fn is_modified(procedure: &Procedure) -> bool {
-    Resource::Procedure(procedure.clone()).not_understood()
-}
-
-fn kind(procedure: &Procedure) -> Option<DonationKind> {
-    DonationKind::from_code(procedure.code.as_ref()?.code_in(system::DONATION)?)
-}
-
-fn status(procedure: &Procedure) -> Option<DonationStatus> {
-    match procedure.status.as_str() {
-        "completed" => Some(DonationStatus::Completed),
-        "not-done" => Some(DonationStatus::NotDone),
-        _ => None,
-    }
+    procedure.is_modified()
 }
 
 fn volume(procedure: &Procedure, resources: &[Resource]) -> Option<u32> {

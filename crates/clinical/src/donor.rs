@@ -9,15 +9,16 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization as _;
 
-pub(crate) use self::assemble::{deferrals, determined, donated_at};
-use self::assemble::{donations, end_of, flags};
+pub(crate) use self::assemble::{conflict, deferrals, determinations, donated_at};
+use self::assemble::{determined, donations, end_of, flags};
 use crate::{
     blood::BloodGroup,
-    eligibility::{NextDate, next_dates},
+    eligibility::{self, NextDate, next_dates},
     fhir::{FhirDate, Identifier, Patient, Resource, system},
-    iin::{Iin, Sex},
+    iin::{Iin, Sex, Warning},
     laboratory::{Phenotype, Screening, Vital, phenotype, screenings, vitals},
     rules::Rules,
+    source::Stated,
 };
 
 /// Whether the person may donate, as far as deferrals go.
@@ -25,6 +26,8 @@ use crate::{
 #[serde(rename_all = "kebab-case")]
 pub enum DeferralState {
     None,
+    /// Whatever deferrals say: the person's record, or one of the donations, is not understood.
+    Unclear,
     Temporary,
     Permanent,
 }
@@ -43,7 +46,7 @@ pub struct Deferral {
     pub kind: DeferralKind,
     pub reason_kk: String,
     pub reason_ru: String,
-    /// First day, `YYYY-MM-DD`.
+    /// First day, `YYYY-MM-DD`; empty if it is not known.
     pub from: String,
     /// Last day, `YYYY-MM-DD`; absent if permanent.
     pub until: Option<String>,
@@ -89,7 +92,29 @@ impl DonationKind {
 #[serde(rename_all = "kebab-case")]
 pub enum DonationStatus {
     Completed,
+    /// Nothing was taken.
     NotDone,
+    /// It began, and was broken off.
+    Stopped,
+    /// It goes on, or nobody wrote down that it ended.
+    InProgress,
+    OnHold,
+    Unknown,
+}
+
+impl DonationStatus {
+    /// Of a FHIR event status; `None` for what was not begun, or written down by mistake.
+    pub(crate) fn from_code(code: &str) -> Option<Self> {
+        match code {
+            "completed" => Some(Self::Completed),
+            "not-done" => Some(Self::NotDone),
+            "stopped" => Some(Self::Stopped),
+            "in-progress" => Some(Self::InProgress),
+            "on-hold" => Some(Self::OnHold),
+            "unknown" => Some(Self::Unknown),
+            _ => None,
+        }
+    }
 }
 
 /// A donation of the past.
@@ -101,7 +126,8 @@ pub struct Donation {
     pub din: Option<String>,
     /// Its check character.
     pub din_check: Option<String>,
-    pub kind: DonationKind,
+    /// `None` if it is not known here.
+    pub kind: Option<DonationKind>,
     pub volume_ml: Option<u32>,
     pub status: DonationStatus,
 }
@@ -122,14 +148,16 @@ pub struct Facts {
     pub iin: String,
     /// Twelve digits with a right check digit.
     pub iin_valid: bool,
+    /// What of the record does not agree with the number.
+    pub iin_warnings: Vec<Warning>,
     pub donor_number: Option<String>,
     /// Invented, for training.
     pub training: bool,
     /// Permanent first, then those that last longest.
     pub deferrals: Vec<Deferral>,
     pub blood: Option<BloodGroup>,
-    /// Every determination if they disagree.
-    pub blood_conflict: Vec<BloodGroup>,
+    /// Every determination if they disagree, the safer one first.
+    pub blood_conflict: Vec<Stated<BloodGroup>>,
     /// Latest first.
     pub donations: Vec<Donation>,
     /// When each kind of donation is possible next.
@@ -147,6 +175,10 @@ pub struct Facts {
 
 /// What a list keeps about a donor apart from the resources; independent of the day.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "facts that do not exclude each other"
+)]
 pub struct Summary {
     pub id: String,
     pub family: String,
@@ -160,7 +192,12 @@ pub struct Summary {
     /// Invented, for training.
     #[serde(default)]
     pub training: bool,
+    /// The safer value.
     pub blood: Option<BloodGroup>,
+    /// Determinations of the group disagree.
+    pub blood_conflict: bool,
+    /// The person's record, or one of the donations, is not understood: nobody can say when the next one may be.
+    pub not_understood: bool,
     /// Some deferral has no end.
     pub permanent: bool,
     /// Last day of the longest temporary deferral, past ones included.
@@ -191,6 +228,7 @@ impl Summary {
     pub fn assemble(id: &str, resources: &[Resource]) -> Result<Self, DonorError> {
         let person = Person::find(id, resources)?;
         let ends: Vec<Option<Date>> = flags(id, resources).map(end_of).collect();
+        let blood = determined(id, resources);
         Ok(Self {
             id: id.to_owned(),
             family: person.family,
@@ -200,16 +238,20 @@ impl Summary {
             iin: person.iin,
             donor_number: person.donor_number,
             training: person.training,
-            blood: determined(id, resources).group,
+            blood: blood.group,
+            blood_conflict: !blood.conflict.is_empty(),
+            not_understood: eligibility::donations(id, resources).is_none(),
             permanent: ends.contains(&None),
             deferred_until: ends.into_iter().flatten().max(),
         })
     }
 
-    /// The state on a day; the last day of a deferral still counts.
+    /// The state on a day; the last day of a deferral still counts. What is not understood outlasts one that ends.
     pub fn deferral(&self, today: Date) -> DeferralState {
         if self.permanent {
             DeferralState::Permanent
+        } else if self.not_understood {
+            DeferralState::Unclear
         } else if self.deferred_until.is_some_and(|until| until >= today) {
             DeferralState::Temporary
         } else {
@@ -248,6 +290,7 @@ impl Facts {
         let person = Person::find(id, resources)?;
         let blood = determined(id, resources);
         Ok(Self {
+            iin_warnings: person.iin_warnings(),
             id: id.to_owned(),
             family: person.family,
             given: person.given,
@@ -261,7 +304,7 @@ impl Facts {
             training: person.training,
             deferrals: deferrals(id, resources, today, rules),
             blood: blood.group,
-            blood_conflict: blood.conflict,
+            blood_conflict: conflict(&blood, &determinations(id, resources)),
             donations: donations(id, resources),
             next_dates: next_dates(id, resources, today, rules),
             screening: screenings(id, resources),
@@ -307,6 +350,13 @@ impl Person {
         joined(&self.family, &self.given, self.patronymic.as_deref())
     }
 
+    /// What of the record does not agree with the IIN; nothing if that is none.
+    pub(crate) fn iin_warnings(&self) -> Vec<Warning> {
+        let iin = Iin::parse(&self.iin);
+        iin.map(|iin| iin.warnings(self.birth, self.sex))
+            .unwrap_or_default()
+    }
+
     pub(crate) fn read(patient: &Patient) -> Option<Self> {
         let name = patient.official_name()?;
         let (given, patronymic) = name
@@ -332,10 +382,10 @@ impl Person {
     }
 }
 
-/// Resources about one person whose values must not be shown.
+/// Resources about one person whose values must not be shown, or say too little.
 fn not_understood(id: &str, resources: &[Resource]) -> u64 {
     let of_person = resources.iter().filter(|r| r.patient_id() == Some(id));
-    of_person.filter(|r| r.not_understood()).count() as u64
+    of_person.filter(|r| r.is_unclear()).count() as u64
 }
 
 fn nfc(text: &str) -> String {

@@ -57,8 +57,8 @@ pub fn next_dates(id: &str, resources: &[Resource], today: Date, rules: &Rules) 
 }
 
 /// Kind and last possible day of every donation at which blood may have been taken. `None` if one of them, or the person's own record,
-/// is not understood.
-fn donations(id: &str, resources: &[Resource]) -> Option<Vec<(DonationKind, Date)>> {
+/// is not understood: then nobody can say when the next one may be.
+pub(crate) fn donations(id: &str, resources: &[Resource]) -> Option<Vec<(DonationKind, Date)>> {
     let mut found = Vec::new();
     for resource in resources {
         let procedure = match resource {
@@ -75,7 +75,7 @@ fn donations(id: &str, resources: &[Resource]) -> Option<Vec<(DonationKind, Date
             return None;
         }
         if let Some((kind, day)) = donated_at(procedure) {
-            found.push((kind, day?));
+            found.push((kind?, day?));
         }
     }
     Some(found)

@@ -109,7 +109,7 @@ pub struct ProductStock {
 /// The stock.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Inventory {
-    /// All known products; an unknown one only if there is some of it.
+    /// All known products; an unknown one only if there is some of it. None at all where nothing was counted.
     pub products: Vec<ProductStock>,
     /// How many of the total expire soon, or now.
     pub expiring: u64,
@@ -118,6 +118,15 @@ pub struct Inventory {
 }
 
 impl Inventory {
+    /// Nothing was counted: of a part of the data nobody can say how much there is, or that it is low.
+    pub fn uncounted() -> Self {
+        Self {
+            products: Vec::new(),
+            expiring: 0,
+            not_understood: 0,
+        }
+    }
+
     /// Counts lots.
     pub fn count(
         lots: impl IntoIterator<Item = Lot>,

@@ -11,7 +11,7 @@ pub use self::label::{Label, ProductCode};
 use crate::blood::BloodGroup;
 
 /// Donation identification number: facility (5), year (2), serial (6).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Din([u8; 13]);
 
 /// Why a text is not the symbol it should be.
@@ -50,22 +50,26 @@ impl IsbtError {
 
 impl Din {
     /// Reads 13 characters, 13 and the check character, or a scanned symbol: `=` and 15 characters, the last two being flags,
-    /// optionally after `]C0` or `]C4`. Spaces between the parts are ignored. Flags 60–96 repeat the check and are verified.
+    /// optionally after `]C0` or `]C4`. Spaces between the parts are ignored. Flags are two digits, 00–96; 60–96 repeat the check and are
+    /// verified.
     pub fn parse(text: &str) -> Result<Self, IsbtError> {
         let compact: String = text.chars().filter(|c| !c.is_whitespace()).collect();
         let bare = strip_scanner(&compact);
         if let Some(symbol) = bare.strip_prefix('=') {
             let (body, flags) = symbol.split_at_checked(13).ok_or(IsbtError::Length)?;
             let din = Self::from_body(body)?;
-            if flags.len() != 2 {
+            if flags.chars().count() != 2 {
                 return Err(IsbtError::Length);
             }
-            if let Ok(value @ 60..=96) = flags.parse::<u8>()
-                && value != din.flag_value()
-            {
-                return Err(IsbtError::Check);
+            if !flags.bytes().all(|b| b.is_ascii_digit()) {
+                return Err(IsbtError::Character);
             }
-            return Ok(din);
+            return match flags.parse::<u8>() {
+                Ok(0..60) => Ok(din),
+                Ok(value @ 60..=96) if value == din.flag_value() => Ok(din),
+                Ok(60..=96) => Err(IsbtError::Check),
+                _ => Err(IsbtError::Character),
+            };
         }
         match bare.split_at_checked(13) {
             Some((body, "")) => Self::from_body(body),
@@ -201,6 +205,14 @@ mod tests {
         assert_eq!(Din::parse("=KZ0012600000160"), Err(IsbtError::Check));
         assert_eq!(Din::parse("KZ0012600000"), Err(IsbtError::Length));
         assert_eq!(Din::parse("=KZ001260000019"), Err(IsbtError::Length));
+        for flags in ["ZZ", "+5", "97", "98", "99", "0O", "1٣", "-1"] {
+            let symbol = format!("=KZ00126000001{flags}");
+            assert_eq!(Din::parse(&symbol), Err(IsbtError::Character), "{symbol}");
+        }
+        for flags in ["ё", "1", "001", ""] {
+            let symbol = format!("=KZ00126000001{flags}");
+            assert_eq!(Din::parse(&symbol), Err(IsbtError::Length), "{symbol}");
+        }
         assert_eq!(Din::parse("OZ00126000001"), Err(IsbtError::Character));
         assert_eq!(Din::parse("KZ00126O00001"), Err(IsbtError::Character));
         assert_eq!(
@@ -231,6 +243,16 @@ mod tests {
     }
 
     proptest! {
+        /// Of all flags that can be written only those of the standard open a donation.
+        #[test]
+        fn flags_are_two_digits_that_agree(serial in 0_u32..1_000_000, flags in "[0-9A-Z+ё٣]{2}") {
+            let din = Din::compose("KZ001", 26, serial).unwrap();
+            let is_digits = flags.bytes().all(|b| b.is_ascii_digit());
+            let value: Option<u8> = flags.parse().ok().filter(|_| is_digits);
+            let is_right = value.is_some_and(|v| v < 60 || v == din.flag_value());
+            prop_assert_eq!(Din::parse(&format!("={din}{flags}")).is_ok(), is_right);
+        }
+
         #[test]
         fn parsers_never_panic(text in "\\PC{0,20}") {
             let _ = Din::parse(&text);

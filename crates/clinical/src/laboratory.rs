@@ -3,13 +3,14 @@
 //! Where two results of one test disagree, both are shown, the graver one first. What is not understood is left out here and counted
 //! by the card.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
-use jiff::civil::Date;
+use jiff::civil::{Date, Time};
 
 use crate::{
-    fhir::{FhirDate, Identifier, Observation, Quantity, Resource, system, vital},
+    fhir::{FhirDate, Observation, Quantity, Resource, shown_day, system, vital},
     isbt128::Din,
+    source::{Source, Sources, Stated, disagreement},
 };
 
 /// A test of a screening.
@@ -90,8 +91,8 @@ pub struct Phenotype {
     pub antigen: String,
     /// Whether some determination found it: the safer value for who gives blood.
     pub present: bool,
-    /// It was found and not found.
-    pub conflict: bool,
+    /// Found, and not found, each with its sources; empty unless they disagree.
+    pub conflict: Vec<Stated<bool>>,
 }
 
 /// What was measured.
@@ -128,33 +129,25 @@ fn found<'a>(id: &'a str, resources: &'a [Resource]) -> impl Iterator<Item = &'a
 
 /// Screenings of a donor, latest first.
 pub fn screenings(id: &str, resources: &[Resource]) -> Vec<Screening> {
-    let dins: HashMap<&str, Din> = resources
-        .iter()
-        .filter_map(|r| match r {
-            Resource::Procedure(p) if !r.not_understood() => {
-                let din = Identifier::find(&p.identifier, system::DIN)?;
-                Some((p.id.as_str(), Din::parse(din).ok()?))
-            }
-            _ => None,
-        })
-        .collect();
+    let sources = Sources::read(resources);
     // By donation; results without one by day.
-    let mut rows: BTreeMap<(Option<&str>, &str), Screening> = BTreeMap::new();
+    let mut rows: BTreeMap<(Option<&str>, String), Screening> = BTreeMap::new();
     for observation in found(id, resources) {
         let Some((test, finding)) = result(observation) else {
             continue;
         };
         let donation = observation.donation_id();
-        let day = observation.effective_date_time.as_deref().map_or("", day);
-        let key = (donation, if donation.is_some() { "" } else { day });
+        let day = day(observation);
+        let of_day = day.clone();
+        let key = (donation, donation.map_or(of_day, |_| String::new()));
         let row = rows.entry(key).or_insert_with(|| Screening {
             date: String::new(),
             donation: donation.map(ToOwned::to_owned),
-            din: donation.and_then(|id| dins.get(id)).copied(),
+            din: donation.and_then(|id| sources.din(id)),
             results: Vec::new(),
         });
-        if moment(day) > moment(&row.date) {
-            day.clone_into(&mut row.date);
+        if first_day(&day) > first_day(&row.date) {
+            row.date = day;
         }
         row.results.push((test, finding));
     }
@@ -163,7 +156,7 @@ pub fn screenings(id: &str, resources: &[Resource]) -> Vec<Screening> {
         row.results.sort();
         row.results.dedup();
     }
-    rows.sort_by(|a, b| (moment(&b.date), &b.donation).cmp(&(moment(&a.date), &a.donation)));
+    rows.sort_by(|a, b| (first_day(&b.date), &b.donation).cmp(&(first_day(&a.date), &a.donation)));
     rows
 }
 
@@ -186,48 +179,46 @@ fn result(observation: &Observation) -> Option<(Test, Finding)> {
 /// Antigens of a donor, in the order in which they are usually written.
 pub fn phenotype(id: &str, resources: &[Resource]) -> Vec<Phenotype> {
     const ORDER: [&str; 6] = ["C", "c", "E", "e", "Cw", "K"];
-    let mut results: BTreeMap<(usize, &str), (bool, bool)> = BTreeMap::new();
+    let sources = Sources::read(resources);
+    let mut results: BTreeMap<(usize, &str), Vec<(bool, Source)>> = BTreeMap::new();
     let determined = found(id, resources)
         .filter(|o| o.code.code_in(system::PHENOTYPE).is_some())
-        .flat_map(|o| &o.component);
-    for component in determined {
+        .flat_map(|o| o.component.iter().map(move |component| (o, component)));
+    for (observation, component) in determined {
         if let Some(antigen) = component.code.code_in(system::ANTIGEN)
             && let Some(present) = component.present()
         {
             let at = ORDER.iter().position(|known| *known == antigen);
-            let entry = results
-                .entry((at.unwrap_or(ORDER.len()), antigen))
-                .or_default();
-            entry.0 |= present;
-            entry.1 |= !present;
+            let entry = results.entry((at.unwrap_or(ORDER.len()), antigen));
+            let found = entry.or_default();
+            found.push((present, sources.of(observation)));
         }
     }
     results
         .into_iter()
-        .map(|((_, antigen), (positive, negative))| Phenotype {
+        .map(|((_, antigen), found)| Phenotype {
             antigen: antigen.to_owned(),
-            present: positive,
-            conflict: positive && negative,
+            present: found.iter().any(|(present, _)| *present),
+            conflict: disagreement(&found),
         })
         .collect()
 }
 
 /// The latest vital signs of a donor.
 pub fn vitals(id: &str, resources: &[Resource]) -> Vec<Vital> {
-    let mut latest: BTreeMap<Measure, ((Option<Date>, &str), Vital)> = BTreeMap::new();
+    let mut latest: BTreeMap<Measure, (Moment<'_>, Vital)> = BTreeMap::new();
     for observation in found(id, resources) {
         let Some((measure, value, unit)) = measured(observation) else {
             continue;
         };
-        let date = observation.effective_date_time.as_deref().map_or("", day);
-        // Of one day the one with the later id: the order of the resources must not matter.
-        let at = (moment(date), observation.id.as_str());
+        let date = day(observation);
+        let at = moment(observation);
         if latest.get(&measure).is_none_or(|(before, _)| *before < at) {
             let vital = Vital {
                 measure,
                 value,
                 unit,
-                date: date.to_owned(),
+                date,
             };
             latest.insert(measure, (at, vital));
         }
@@ -268,13 +259,29 @@ fn unit(quantity: &Quantity) -> String {
     unit.cloned().unwrap_or_default()
 }
 
-/// The date without its time.
-fn day(written: &str) -> &str {
-    written.split('T').next().unwrap_or(written)
+/// The day as it is shown; empty if none was written down.
+fn day(observation: &Observation) -> String {
+    let at = observation.effective_date_time.as_deref();
+    at.map(shown_day).unwrap_or_default()
 }
 
-fn moment(date: &str) -> Option<Date> {
+fn first_day(date: &str) -> Option<Date> {
     FhirDate::parse(date).map(|date| date.first)
+}
+
+/// What orders measurements: day, time, then the id by its length, as numbers grow; the order of the resources must not matter.
+type Moment<'a> = (Option<Date>, Option<Time>, usize, &'a str);
+
+fn moment(observation: &Observation) -> Moment<'_> {
+    let at = observation.effective_date_time.as_deref();
+    let at = at.and_then(FhirDate::parse);
+    let id = observation.id.as_str();
+    (
+        at.map(|at| at.first),
+        at.and_then(|at| at.time),
+        id.len(),
+        id,
+    )
 }
 
 #[cfg(test)]

@@ -3,9 +3,9 @@
 
 use crate::{
     component::Product,
-    donation::{self, Named, Part, Ways, day, din_of, name, not_understood, procedures, tree},
+    donation::{self, Named, Part, Ways, din_of, name, not_understood, procedures, tree},
     donor::donated_at,
-    fhir::{FhirDate, Resource},
+    fhir::{FhirDate, Resource, shown_day},
     isbt128::Din,
     laboratory::{Screening, screenings},
 };
@@ -91,7 +91,9 @@ impl Facts {
             ),
             donor: named.next(),
             further_donors: named.collect(),
-            date: first.and_then(|procedure| procedure.occurred()).map(day),
+            date: first
+                .and_then(|procedure| procedure.occurred())
+                .map(shown_day),
             training: donation::is_invented(donors.first().map(String::as_str), resources),
             reason: reason(&donors, resources),
             reached: components
@@ -157,7 +159,7 @@ fn further(din: Din, donors: &[String], resources: &[Resource]) -> Vec<Other> {
                 let (_, last) = donated_at(procedure)?;
                 let other = Other {
                     din: din_of(procedure),
-                    date: procedure.occurred().map(day).unwrap_or_default(),
+                    date: procedure.occurred().map(shown_day).unwrap_or_default(),
                 };
                 Some((last, procedure.occurred(), other))
             }

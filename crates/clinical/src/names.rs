@@ -1,11 +1,15 @@
 //! Names: search keys that join Kazakh, Russian and Latin spellings, an explanation of how a spelling differed, and sort keys.
 
-use any_ascii::any_ascii_char;
 use icu_collator::{CollatorBorrowed, options::CollatorOptions};
 use icu_locale::locale;
-use unicode_normalization::UnicodeNormalization as _;
+use unicode_normalization::{UnicodeNormalization as _, char::is_combining_mark};
 
 use crate::keyboard;
+
+mod key;
+mod pairs;
+
+use pairs::Pairs;
 
 /// NFC and lower case: the exact spelling, for ranking.
 pub fn spelling(text: &str) -> String {
@@ -21,14 +25,23 @@ pub fn fold(text: &str) -> String {
     spelling(text).chars().map(fold_char).collect()
 }
 
-/// What an index stores and what a typed word is looked up by: the folded words in ASCII, one space between them, so that
-/// «Касымова», «Қасымова» and `kasymova` have one key. A prefix of a word has a prefix of its key, save inside digraphs.
+/// The words of a name as a typed word is compared with them: in [`spelling`], one space between them, and without what stands inside a
+/// word and is not heard: apostrophes (O'Brien, Il'yas), accents over letters («Ива́нов», with U+0301), soft hyphens. Everything else that
+/// is no letter or digit separates, a hyphen too.
+pub fn plain(text: &str) -> String {
+    words(text).join(" ")
+}
+
+/// What an index stores: for each word of [`plain`] all its keys, one space between them. A key is ASCII, and spellings of one name have one
+/// in common: «Касымова», «Қасымова» and `kasymova`; «Шолпан», `Şolpan` and `Sholpan`. Cyrillic words have one key; Latin ones have one more
+/// for each letter pair that may be read otherwise (`Orazhan`: «Оразхан», or «Оражан»).
+///
+/// The key of a word's beginning begins the word's key. A typed beginning that ends inside a letter pair, as `S` of `Shchukin`, has the
+/// keys of the whole pair beside its own: see [`Word::keys`].
 pub fn search_key(text: &str) -> String {
-    words(text)
-        .iter()
-        .map(|word| latin(word))
-        .collect::<Vec<_>>()
-        .join(" ")
+    let words = words(text);
+    let keys: Vec<String> = words.iter().flat_map(|word| key::keys(word)).collect();
+    keys.join(" ")
 }
 
 /// Words of a search that count; further ones do not.
@@ -48,10 +61,11 @@ pub enum Query {
 /// One typed word.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Word {
-    /// As typed, NFC and lower case.
+    /// As typed, one word of [`plain`].
     pub spelling: String,
-    /// ASCII letters and digits only: safe inside an FTS5 or LIKE pattern.
-    pub key: String,
+    /// A name answers if one of its keys begins with one of these, of which there is at least one. ASCII letters and digits only: safe inside
+    /// an FTS5 or LIKE pattern.
+    pub keys: Vec<String>,
 }
 
 /// How a stored name answers a query.
@@ -72,10 +86,10 @@ impl Query {
         let words: Vec<Word> = words(text)
             .into_iter()
             .map(|spelling| Word {
-                key: latin(&spelling),
+                keys: key::beginnings(&spelling),
                 spelling,
             })
-            .filter(|word| !word.key.is_empty())
+            .filter(|word| !word.keys.is_empty())
             .take(MOST_WORDS)
             .collect();
         if words.is_empty() {
@@ -95,24 +109,26 @@ impl Query {
             });
         };
         let stored = words(name);
-        let mut taken = vec![false; stored.len()];
-        // Each is made once, however many words are typed; most names are found as they are spelled.
-        let mut keys: Vec<String> = Vec::new();
+        let is_spelled = |at: usize, to: usize| stored[to].starts_with(typed[at].spelling.as_str());
+        let mut pairs = Pairs::new(typed.len(), stored.len());
+        // Most names are found as they are spelled, and need no keys.
+        if !pairs.complete(&is_spelled) {
+            let keys: Vec<Vec<String>> = stored.iter().map(|word| key::keys(word)).collect();
+            let answers = |at: usize, to: usize| {
+                let begins =
+                    |key: &String| typed[at].keys.iter().any(|typed| key.starts_with(typed));
+                is_spelled(at, to) || keys[to].iter().any(begins)
+            };
+            if !pairs.complete(&answers) {
+                return None;
+            }
+        }
         let mut differences: Vec<String> = Vec::new();
-        for word in typed {
-            let begins =
-                |at: &usize| !taken[*at] && stored[*at].starts_with(word.spelling.as_str());
-            if let Some(at) = (0..stored.len()).find(begins) {
-                taken[at] = true;
+        for (at, to) in pairs.in_order() {
+            if is_spelled(at, to) {
                 continue;
             }
-            if keys.is_empty() {
-                keys = stored.iter().map(|word| latin(word)).collect();
-            }
-            let at = (0..stored.len())
-                .find(|at| !taken[*at] && keys[*at].starts_with(word.key.as_str()))?;
-            taken[at] = true;
-            for difference in explain(&stored[at], &word.spelling) {
+            for difference in explain(&stored[to], &typed[at].spelling) {
                 if !differences.contains(&difference) {
                     differences.push(difference);
                 }
@@ -156,13 +172,25 @@ impl Sorter {
     }
 }
 
-/// Words of a text: runs of letters and digits in [`spelling`]; an apostrophe or hyphen separates.
+/// Words of a text, as [`plain`] says.
 fn words(text: &str) -> Vec<String> {
     spelling(text)
-        .split(|c: char| !c.is_alphanumeric())
-        .filter(|w| !w.is_empty())
-        .map(ToOwned::to_owned)
+        .split(|c: char| !c.is_alphanumeric() && !is_silent(c))
+        .map(|word| word.chars().filter(|c| !is_silent(*c)).collect())
+        .filter(|word: &String| !word.is_empty())
         .collect()
+}
+
+/// Whether a character inside a word is not heard.
+fn is_silent(c: char) -> bool {
+    let is_apostrophe = matches!(c, '\'' | '`' | '´' | '‘' | '’' | 'ʹ' | 'ʻ' | 'ʼ');
+    // A soft hyphen, spaces without width, joiners, a byte order mark.
+    let is_unseen = matches!(
+        c,
+        '\u{ad}' | '\u{200b}'..='\u{200d}' | '\u{2060}' | '\u{feff}'
+    );
+    // Marks that are letters, as Indian vowels, are heard.
+    is_apostrophe || is_unseen || (is_combining_mark(c) && !c.is_alphanumeric())
 }
 
 fn fold_char(c: char) -> char {
@@ -178,29 +206,6 @@ fn fold_char(c: char) -> char {
         'ё' => 'е',
         other => other,
     }
-}
-
-/// The key of one word: folded, transliterated, and usual Latin spellings of one sound joined (kh/h, zh/j, q/k, w/v, x/ks, y/i).
-fn latin(word: &str) -> String {
-    let ascii: String = word.chars().map(|c| any_ascii_char(fold_char(c))).collect();
-    let ascii = ascii
-        .to_ascii_lowercase()
-        .replace("kh", "h")
-        .replace("zh", "j")
-        .replace('x', "ks");
-    let mut key = String::with_capacity(ascii.len());
-    for c in ascii.chars().filter(char::is_ascii_alphanumeric) {
-        let c = match c {
-            'y' => 'i',
-            'q' => 'k',
-            'w' => 'v',
-            other => other,
-        };
-        if !(c == 'i' && key.ends_with('i')) {
-            key.push(c);
-        }
-    }
-    key
 }
 
 /// Letters that differ between a stored word and the typed beginning of it; the whole words where letters do not pair up.
@@ -220,131 +225,4 @@ fn explain(stored: &str, typed: &str) -> Vec<String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn compare(typed: &str, stored: &str) -> Option<(bool, Option<String>)> {
-        Query::parse(typed)
-            .compare(stored)
-            .map(|m| (m.exact, m.difference))
-    }
-
-    #[test]
-    fn folding_table() {
-        assert_eq!(fold("ӘҒҚҢӨҰҮҺІЫЁi"), "агкноуухииеи");
-        assert_eq!(fold("Қасымова"), "касимова");
-    }
-
-    #[test]
-    fn one_key_for_all_spellings() {
-        let key = search_key("Қасымова");
-        for same in [
-            "Касымова",
-            "касимова",
-            "kasymova",
-            "Kasimova",
-            "Qasymova",
-            "Қасiмова",
-            "Қасімова",
-        ] {
-            assert_eq!(search_key(same), key, "{same}");
-        }
-        assert_eq!(search_key("Һамид"), search_key("Хамид"));
-        assert_eq!(search_key("Хамид"), search_key("Khamid"));
-        assert_eq!(search_key("Мария"), search_key("maria"));
-        assert_eq!(search_key("Жанар"), search_key("Zhanar"));
-        assert_eq!(search_key("Александр"), search_key("Alexandr"));
-        assert_eq!(search_key("Әсел  Ерланқызы"), "asel erlankizi");
-    }
-
-    #[test]
-    fn a_match_says_how_the_spelling_differed() {
-        assert_eq!(
-            compare("касымова", "Касымова Ирина Петровна"),
-            Some((true, None))
-        );
-        assert_eq!(
-            compare("касымова", "Қасымова Әсел Ерланқызы"),
-            Some((false, Some("қ→к".into())))
-        );
-        assert_eq!(
-            compare("Касымова", "Касимова Лейла Рустамовна"),
-            Some((false, Some("и→ы".into())))
-        );
-        assert_eq!(
-            compare("асел касым", "Қасымова Әсел"),
-            Some((false, Some("ә→а, қ→к".into())))
-        );
-        assert_eq!(
-            compare("kasymova", "Қасымова Әсел"),
-            Some((false, Some("қасымова→kasymova".into())))
-        );
-        assert_eq!(
-            compare("Сейiт", "Сейіт Ая"),
-            Some((false, Some("і→i".into())))
-        );
-        assert_eq!(compare("касымова иван", "Қасымова Әсел"), None);
-        assert_eq!(compare("", "Қасымова"), Some((true, None)));
-    }
-
-    #[test]
-    fn composed_and_decomposed_letters_are_one() {
-        assert_eq!(compare("и\u{306}", "Йолдас"), Some((true, None)));
-    }
-
-    #[test]
-    fn numbers_are_recognised() {
-        assert_eq!(Query::parse("850715"), Query::Digits("850715".into()));
-        assert_eq!(
-            Query::parse("үғқ.\"ғңққ\"әұ"),
-            Query::Digits("850715400129".into())
-        );
-        assert_eq!(Query::parse("  "), Query::All);
-        assert_eq!(Query::parse("'\"-*"), Query::All);
-    }
-
-    #[test]
-    fn of_many_words_a_few_count() {
-        let Query::Words(words) = Query::parse(&"а ".repeat(5_000)) else {
-            panic!();
-        };
-        assert_eq!(words.len(), MOST_WORDS);
-        let name = format!("{}{}", "б ".repeat(5_000), "ә ".repeat(MOST_WORDS));
-        assert_eq!(
-            compare(&"а ".repeat(5_000), &name),
-            Some((false, Some("ә→а".into())))
-        );
-        assert_eq!(compare(&"а ".repeat(5_000), "Әсел"), None);
-    }
-
-    #[test]
-    fn kazakh_alphabet_order() {
-        let sorter = Sorter::new().unwrap();
-        let alphabet = "аәбвгғдеёжзийкқлмнңоөпрстуұүфхһцчшщъыіьэюя";
-        let mut letters: Vec<String> = alphabet.chars().rev().map(String::from).collect();
-        letters.sort_by_key(|l| sorter.key(l, "", None));
-        assert_eq!(letters.concat(), alphabet);
-        assert!(sorter.key("Ким", "Яна", None) < sorter.key("Кимов", "Ада", None));
-        assert!(sorter.key("Ким", "Ада", None) < sorter.key("Ким", "Әлия", None));
-        assert!(sorter.key("Ким", "Ада", None) < sorter.key("Ким", "Ада", Some("Ан")));
-    }
-
-    proptest! {
-        #[test]
-        fn nothing_panics_and_keys_are_plain(text in "\\PC{0,40}", name in "\\PC{0,40}") {
-            let key = search_key(&text);
-            prop_assert!(key.chars().all(|c| c == ' ' || c.is_ascii_lowercase() || c.is_ascii_digit()));
-            let _ = Query::parse(&text).compare(&name);
-            let _ = Sorter::new().unwrap().key(&text, &name, None);
-        }
-
-        #[test]
-        fn a_name_finds_itself(name in "[А-Яа-яӘәҒғҚқҢңӨөҰұҮүІі]{2,12}( [А-Яа-яӘәҒғҚқҢңӨөҰұҮүІі]{2,12}){0,2}") {
-            if let query @ Query::Words(_) = Query::parse(&name) {
-                prop_assert_eq!(query.compare(&name), Some(Match { exact: true, difference: None }));
-            }
-        }
-    }
-}
+mod tests;

@@ -9,15 +9,17 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use self::assemble::{
-    antibodies, groups, not_understood, reactions, requests, requirements, transfusions,
+    antibodies, determinations, groups, not_understood, reactions, requests, requirements,
+    transfusions,
 };
 use crate::{
     blood::{BloodGroup, Determined},
     component::Product,
     donor::{DonorError, Person, age},
     fhir::{Patient, Resource},
-    iin::{Iin, Sex},
+    iin::{Iin, Sex, Warning},
     isbt128::Din,
+    source::{Stated, stated},
 };
 
 /// What a list keeps about a recipient apart from the resources.
@@ -35,6 +37,10 @@ pub struct Summary {
     pub training: bool,
     /// The safer value for a recipient.
     pub blood: Option<BloodGroup>,
+    /// Determinations of the group disagree.
+    pub blood_conflict: bool,
+    /// Something about this person is not understood: an antibody, a transfusion, who it is.
+    pub not_understood: bool,
 }
 
 /// An antibody that was looked for.
@@ -44,8 +50,8 @@ pub struct Antibody {
     pub code: String,
     /// It was found, at least once.
     pub present: bool,
-    /// It was found and not found.
-    pub conflict: bool,
+    /// Found, and not found, each with its sources; empty unless they disagree.
+    pub conflict: Vec<Stated<bool>>,
 }
 
 /// What a hospital asked for.
@@ -113,12 +119,14 @@ pub struct Facts {
     pub iin: String,
     /// Twelve digits with a right check digit.
     pub iin_valid: bool,
+    /// What of the record does not agree with the number.
+    pub iin_warnings: Vec<Warning>,
     /// Invented, for training.
     pub training: bool,
     /// The safer value for a recipient.
     pub blood: Option<BloodGroup>,
     /// Every determination if they disagree, the safer one first.
-    pub blood_conflict: Vec<BloodGroup>,
+    pub blood_conflict: Vec<Stated<BloodGroup>>,
     /// Found ones first.
     pub antibodies: Vec<Antibody>,
     /// Codes of special requirements that any request named.
@@ -138,6 +146,7 @@ impl Summary {
     /// Reads the recipient `id` from resources; those about other people are ignored.
     pub fn assemble(id: &str, resources: &[Resource]) -> Result<Self, DonorError> {
         let person = person(id, resources)?;
+        let Determined { group, conflict } = Determined::of_recipient(&groups(id, resources));
         Ok(Self {
             id: id.to_owned(),
             family: person.family,
@@ -146,7 +155,9 @@ impl Summary {
             birth_date: person.birth.to_string(),
             iin: person.iin,
             training: person.training,
-            blood: Determined::of_recipient(&groups(id, resources)).group,
+            blood: group,
+            blood_conflict: !conflict.is_empty(),
+            not_understood: not_understood(id, resources) > 0,
         })
     }
 
@@ -174,6 +185,7 @@ impl Facts {
         let person = person(id, resources)?;
         let Determined { group, conflict } = Determined::of_recipient(&groups(id, resources));
         Ok(Self {
+            iin_warnings: person.iin_warnings(),
             id: id.to_owned(),
             family: person.family,
             given: person.given,
@@ -185,7 +197,7 @@ impl Facts {
             iin: person.iin,
             training: person.training,
             blood: group,
-            blood_conflict: conflict,
+            blood_conflict: stated(conflict, &determinations(id, resources)),
             antibodies: antibodies(id, resources),
             requirements: requirements(id, resources),
             requests: requests(id, resources),

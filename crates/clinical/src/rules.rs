@@ -45,11 +45,11 @@ pub struct DeferralRule {
     pub code: String,
     pub kk: String,
     pub ru: String,
-    /// Days from its beginning; `None` is permanent.
+    /// Days from its beginning; `None` is permanent. What the synthetic centre writes: of a flag its own end counts.
     pub days: Option<u16>,
     pub source: String,
     pub effective_from: Date,
-    /// Only for this sex.
+    /// Only for this sex; what the synthetic centre writes.
     pub sex: Option<Sex>,
 }
 
@@ -73,9 +73,12 @@ impl Rules {
         })
     }
 
-    /// The rule of a reason.
-    pub fn deferral(&self, code: &str) -> Option<&DeferralRule> {
-        self.deferrals.iter().find(|rule| rule.code == code)
+    /// The rule of a reason, as it counts on a day: the newest that is in force.
+    pub fn deferral(&self, code: &str, today: Date) -> Option<&DeferralRule> {
+        self.deferrals
+            .iter()
+            .filter(|rule| rule.code == code && rule.effective_from <= today)
+            .max_by_key(|rule| rule.effective_from)
     }
 
     /// The rule for a donation of `next` after one of `last`, as it counts on a day: the newest that is in force.
@@ -149,5 +152,17 @@ mod tests {
         assert_eq!(days(Date::constant(2026, 5, 31)), Some(14));
         assert_eq!(days(Date::constant(2026, 6, 1)), Some(28));
         assert_eq!(days(Date::constant(2020, 9, 15)), None);
+
+        let newer = DeferralRule {
+            source: "later".into(),
+            effective_from: Date::constant(2026, 6, 1),
+            ..rules.deferrals[0].clone()
+        };
+        let code = newer.code.clone();
+        rules.deferrals.push(newer);
+        let source = |day| rules.deferral(&code, day).map(|rule| rule.source.as_str());
+        assert_eq!(source(Date::constant(2026, 5, 31)), Some("ҚР ДСМ-102/2020"));
+        assert_eq!(source(Date::constant(2026, 6, 1)), Some("later"));
+        assert_eq!(source(Date::constant(2020, 9, 15)), None);
     }
 }

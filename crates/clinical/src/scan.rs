@@ -235,6 +235,12 @@ mod tests {
             ("=%5100", Expected::DonationNumber),
             ("=<E0382V00&>0263250915", Expected::DonationNumber),
             ("=%Ғ", Expected::Whole),
+            // Flags that are none.
+            ("=KZ00126000001ZZ", Expected::Number),
+            ("=KZ00126000001+5", Expected::Number),
+            ("=KZ0012600000197", Expected::Number),
+            ("]C0=KZ0012600000199", Expected::Number),
+            ("=KZ00126000001ё", Expected::Whole),
             ("=KZ001260000", Expected::Whole),
             ("KZ0012600", Expected::Whole),
             ("=KZ0012600000191=KZ0012600000200", Expected::OneLabel),

@@ -2,8 +2,10 @@
 //! recipients to whom components went.
 //!
 //! The same generator state, `today`, sites and count give the same bytes. The iterator streams: what it keeps does not grow
-//! with the number of donors: one counter per site and year, and the few recipients of a site who wait for components. IINs are unique within one run and their check digits are
-//! right; names, numbers and deferrals are invented, and no table of a real population stands behind them.
+//! with the number of donors: one counter per facility and year, and the few recipients of a site who wait for components. IINs, donor numbers
+//! and donation numbers are unique within one run, and their check digits are right. Each run takes them in one stretch that begins at a random
+//! place of its own, so that runs beside one another hardly ever meet. Names, numbers and deferrals are invented, and no table of a real
+//! population stands behind them.
 
 mod components;
 mod laboratory;
@@ -20,7 +22,7 @@ use self::{
     components::Source,
     laboratory::Drawn,
     recipients::Recipient,
-    records::{Donor, Running},
+    records::{Deferred, Donor, Running},
 };
 use crate::{
     donor::DonationKind,
@@ -38,6 +40,10 @@ const OLDEST: i16 = 64;
 /// Serial numbers of IINs are handed out in blocks of this size, one block per donor and birthday.
 const BLOCK: u64 = 16;
 const BLOCKS: u64 = 10_000 / BLOCK;
+/// Donor numbers are `D-0000001` and up to so many.
+const DONOR_NUMBERS: u64 = 9_999_999;
+/// Donation numbers of one facility in one year.
+const SERIALS: u32 = 1_000_000;
 /// One recipient comes for so many donors.
 const DONORS_PER_RECIPIENT: u64 = 12;
 /// Hospitals of a site.
@@ -93,13 +99,22 @@ pub struct Donors<R> {
     index: u64,
     first_birthday: Date,
     birthdays: u64,
-    offset: u64,
-    serials: HashMap<(usize, u8), u32>,
+    /// Where this run's people begin among all places for numbers of people.
+    first_place: u64,
+    /// Makes ids of the day: what a run of another day made is not overwritten in part.
+    salt: u64,
+    first_donor_number: u64,
+    first_serial: u32,
+    /// Donation numbers given out, by facility and year.
+    serials: HashMap<(String, u8), u32>,
     recipients: u64,
     waiting: HashMap<usize, Vec<Recipient>>,
 }
 
 /// Makes `count` donors spread over `sites` (codes), all facts relative to `today`.
+///
+/// Ids, and where numbers begin, are drawn from `rng` and the day: two runs of one day that are to stand beside each other need states of
+/// their own.
 ///
 /// The first n donors of a longer run are those of a run with count n.
 pub fn donors<R: Rng>(
@@ -130,7 +145,10 @@ pub fn donors<R: Rng>(
     if count > birthdays * BLOCKS / 2 {
         return Err(SyntheticError::TooMany);
     }
-    let offset = rng.next_u64() % birthdays;
+    let salt = salt(today)?;
+    let first_place = (rng.next_u64() ^ salt) % (birthdays * BLOCKS);
+    let first_donor_number = (rng.next_u64() ^ salt) % DONOR_NUMBERS;
+    let first_serial = ((rng.next_u64() ^ salt) % u64::from(SERIALS)) as u32;
     Ok(Donors {
         rng,
         today,
@@ -139,7 +157,10 @@ pub fn donors<R: Rng>(
         index: 0,
         first_birthday: first,
         birthdays,
-        offset,
+        first_place,
+        salt,
+        first_donor_number,
+        first_serial,
         serials: HashMap::new(),
         recipients: 0,
         waiting: HashMap::new(),
@@ -222,7 +243,7 @@ impl<R: Rng> Donors<R> {
         let site = self.sites.get(site_index)?.clone();
         let name = people::name(sex, &mut |n| self.below(n));
         let mut one = Donor {
-            key: format!("{:016x}", self.rng.next_u64()),
+            key: self.key(),
             site,
             site_index,
             sex,
@@ -237,7 +258,7 @@ impl<R: Rng> Donors<R> {
             meta: Some(test_meta(&one.site)),
             identifier: vec![
                 Identifier::new(system::IIN, iin.to_string()),
-                Identifier::new(system::DONOR_NUMBER, format!("D-{:07}", index + 1)),
+                Identifier::new(system::DONOR_NUMBER, self.donor_number(index)),
             ],
             active: Some(true),
             name: vec![HumanName {
@@ -279,8 +300,16 @@ impl<R: Rng> Donors<R> {
 
     /// Donations, deferrals, findings and components.
     fn history(&mut self, one: &mut Donor, birth: Date) {
-        let dates = self.donation_dates(birth);
-        let mut running = self.deferrals(one);
+        let mut dates = self.donation_dates(birth);
+        let mut running = match self.deferrals(one) {
+            Some(Deferred::Running(running)) => Some(running),
+            // Nobody donates while deferred.
+            Some(Deferred::Over { from, to }) => {
+                dates.retain(|(day, _)| *day < from || to < *day);
+                None
+            }
+            None => None,
+        };
         let reactive = self.reactive(one, &dates, &mut running);
         let known = !dates.is_empty() || self.chance(70);
         let tested = dates.last().map_or(self.today, |(day, _)| *day);
@@ -298,7 +327,7 @@ impl<R: Rng> Donors<R> {
         }
         let mut is_latest = true;
         for &(day, kind) in &dates {
-            // Nobody donates while deferred.
+            // Nor since a deferral that lasts.
             if running.is_some_and(|r| day >= r.since) {
                 continue;
             }
@@ -346,7 +375,7 @@ impl<R: Rng> Donors<R> {
         }
         let &(latest, _) = dates.first()?;
         let (reason, test) = *INFECTIONS.get(self.below(3) as usize)?;
-        let rule = Rules::builtin().deferral(reason)?;
+        let rule = Rules::builtin().deferral(reason, self.today)?;
         let since = latest.checked_add(1.days()).ok()?;
         self.flag(one, rule, since, None);
         *running = Some(Running {
@@ -362,8 +391,20 @@ impl<R: Rng> Donors<R> {
         self.today.checked_sub(days.days()).unwrap_or(self.today)
     }
 
-    /// A birthday and a number that no other donor of this run has: days are visited in a scattered order, and each visit of a
-    /// day takes another block of serial numbers.
+    /// What the ids of a person's records have in common.
+    fn key(&mut self) -> String {
+        format!("{:016x}", self.rng.next_u64() ^ self.salt)
+    }
+
+    fn donor_number(&self, index: u64) -> String {
+        format!(
+            "D-{:07}",
+            (self.first_donor_number + index) % DONOR_NUMBERS + 1
+        )
+    }
+
+    /// A birthday and a number that nobody else of this run has. All runs walk through the same places, each a day and a block of serial numbers,
+    /// from their own beginning on: days are visited in a scattered order, and each visit of a day takes another block.
     fn number(&mut self, index: u64, sex: Sex) -> Option<(Date, Iin)> {
         // 4099 is a prime that does not divide the number of days (about 16,400), so the visit of days is a permutation.
         let step = if self.birthdays.is_multiple_of(4099) {
@@ -371,8 +412,9 @@ impl<R: Rng> Donors<R> {
         } else {
             4099
         };
-        let day = (index % self.birthdays * step + self.offset) % self.birthdays;
-        let round = index / self.birthdays;
+        let place = (self.first_place + index) % (self.birthdays * BLOCKS);
+        let day = place % self.birthdays * step % self.birthdays;
+        let round = place / self.birthdays;
         // 311 has no factor in common with 625 blocks.
         let block = (round * 311 + day * 7919) % BLOCKS;
         let birth = self.first_birthday.checked_add((day as i64).days()).ok()?;
@@ -390,6 +432,18 @@ impl<R: Rng> Donors<R> {
     fn chance(&mut self, percent: u64) -> bool {
         self.below(100) < percent
     }
+}
+
+/// Any number of a day, far from those of its neighbours. The last steps of the generator splitmix64.
+fn salt(today: Date) -> Result<u64, SyntheticError> {
+    let days = Date::ZERO
+        .until(today)
+        .map_err(|_| SyntheticError::Today)?
+        .get_days();
+    let mut z = u64::from(days.unsigned_abs()).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    Ok(z ^ (z >> 31))
 }
 
 fn meta(site: &str) -> Meta {

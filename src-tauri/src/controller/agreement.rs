@@ -69,22 +69,22 @@ impl Controller {
         Ok(())
     }
 
-    /// From the list of people: somebody new.
+    /// Somebody new, or somebody with a new code: from the list of people, or from a session, which ends first.
     pub(super) async fn open_agreement(&mut self) -> Result<(), AppError> {
         self.unblocked()?;
-        self.end_session().await;
-        self.phase = Phase::Agreement(None);
+        self.leave(Phase::Agreement(None)).await;
         Ok(())
     }
 
     pub(super) async fn back_to_people(&mut self) -> Result<(), AppError> {
         self.unblocked()?;
-        self.end_session().await;
-        self.phase = if self.people().await?.is_empty() {
+        let is_empty = self.people().await?.is_empty();
+        self.leave(if is_empty {
             Phase::Agreement(None)
         } else {
             Phase::Return
-        };
+        })
+        .await;
         Ok(())
     }
 }

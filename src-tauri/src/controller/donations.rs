@@ -7,7 +7,9 @@ use jiff::Zoned;
 use super::{
     Controller,
     failure::told,
-    patients::{blood_group, deferral, donation_kind, donation_status, number, screening},
+    patients::{
+        blood_group, deferral, donation_kind, donation_status, number, screening, stated_group,
+    },
     stock::{component_row, product},
 };
 use crate::view::{
@@ -56,11 +58,12 @@ fn donation_card(card: client::DonationCard) -> DonationCard {
         deferrals: facts.deferrals.into_iter().map(deferral).collect(),
         screening: facts.screening.map(screening),
         blood: facts.blood.map(blood_group),
+        blood_conflict: facts.blood_conflict.into_iter().map(stated_group).collect(),
         components: parts(facts.components, &card.now),
         training: facts.training,
         not_understood: number(facts.not_understood),
         logged_at: card.logged_at.to_string(),
-        as_of: card.as_of.unwrap_or(card.logged_at).to_string(),
+        as_of: card.as_of.map(|time| time.to_string()),
     }
 }
 
@@ -89,7 +92,7 @@ fn lookback_view(found: client::Lookback) -> Lookback {
         training: facts.training,
         not_understood: number(facts.not_understood),
         logged_at: found.logged_at.to_string(),
-        as_of: found.as_of.unwrap_or(found.logged_at).to_string(),
+        as_of: found.as_of.map(|time| time.to_string()),
     }
 }
 

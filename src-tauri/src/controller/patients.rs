@@ -1,7 +1,7 @@
 //! Patient data for the window. Nothing here decides who may see what: every call to the cache takes the gate's proof.
 
 use infoblood_client as client;
-use infoblood_clinical::{blood, donor, eligibility, iin, laboratory};
+use infoblood_clinical::{blood, donor, eligibility, iin, laboratory, source};
 
 use super::{
     Controller, Phase,
@@ -26,6 +26,7 @@ impl Controller {
             blood: filter.blood.map(group_of),
             deferral: filter.deferral.map(|state| match state {
                 view::DeferralState::None => donor::DeferralState::None,
+                view::DeferralState::Unclear => donor::DeferralState::Unclear,
                 view::DeferralState::Temporary => donor::DeferralState::Temporary,
                 view::DeferralState::Permanent => donor::DeferralState::Permanent,
             }),
@@ -75,8 +76,10 @@ fn row(row: client::DonorRow) -> DonorRow {
         birth_date: summary.birth_date,
         iin_last4: summary.iin.chars().skip(digits.saturating_sub(4)).collect(),
         blood: summary.blood.map(blood_group),
+        blood_conflict: summary.blood_conflict,
         deferral: match deferral {
             donor::DeferralState::None => view::DeferralState::None,
+            donor::DeferralState::Unclear => view::DeferralState::Unclear,
             donor::DeferralState::Temporary => view::DeferralState::Temporary,
             donor::DeferralState::Permanent => view::DeferralState::Permanent,
         },
@@ -116,12 +119,13 @@ fn donor_card(card: client::DonorCard) -> DonorCard {
         age: u32::try_from(facts.age).unwrap_or(0),
         iin: facts.iin,
         iin_valid: facts.iin_valid,
+        iin_warnings: facts.iin_warnings.into_iter().map(iin_warning).collect(),
         same_iin: card.same_iin,
         donor_number: facts.donor_number,
         training: facts.training,
         deferrals: facts.deferrals.into_iter().map(deferral).collect(),
         blood: facts.blood.map(blood_group),
-        blood_conflict: facts.blood_conflict.into_iter().map(blood_group).collect(),
+        blood_conflict: facts.blood_conflict.into_iter().map(stated_group).collect(),
         donations: facts.donations.into_iter().map(donation).collect(),
         next_dates: facts.next_dates.into_iter().map(next_date).collect(),
         screening: facts.screening.into_iter().map(screening).collect(),
@@ -130,7 +134,7 @@ fn donor_card(card: client::DonorCard) -> DonorCard {
         phone: facts.phone,
         not_understood: number(facts.not_understood),
         logged_at: card.logged_at.to_string(),
-        as_of: card.as_of.unwrap_or(card.logged_at).to_string(),
+        as_of: card.as_of.map(|time| time.to_string()),
     }
 }
 
@@ -198,7 +202,7 @@ fn antigen(antigen: laboratory::Phenotype) -> view::Antigen {
     view::Antigen {
         antigen: antigen.antigen,
         present: antigen.present,
-        conflict: antigen.conflict,
+        conflict: antigen.conflict.into_iter().map(stated_presence).collect(),
     }
 }
 
@@ -228,6 +232,10 @@ pub(super) fn donation_status(status: donor::DonationStatus) -> view::DonationSt
     match status {
         donor::DonationStatus::Completed => view::DonationStatus::Completed,
         donor::DonationStatus::NotDone => view::DonationStatus::NotDone,
+        donor::DonationStatus::Stopped => view::DonationStatus::Stopped,
+        donor::DonationStatus::InProgress => view::DonationStatus::InProgress,
+        donor::DonationStatus::OnHold => view::DonationStatus::OnHold,
+        donor::DonationStatus::Unknown => view::DonationStatus::Unknown,
     }
 }
 
@@ -240,9 +248,39 @@ fn donation(donation: donor::Donation) -> view::Donation {
         date: donation.date,
         din: donation.din,
         din_check: donation.din_check,
-        kind: donation_kind(donation.kind),
+        kind: donation.kind.map(donation_kind),
         volume_ml: donation.volume_ml,
         status: donation_status(donation.status),
+    }
+}
+
+pub(super) fn iin_warning(warning: iin::Warning) -> view::IinWarning {
+    match warning {
+        iin::Warning::BirthDate => view::IinWarning::BirthDate,
+        iin::Warning::Sex => view::IinWarning::Sex,
+    }
+}
+
+pub(super) fn stated_group(stated: source::Stated<blood::BloodGroup>) -> view::StatedGroup {
+    view::StatedGroup {
+        blood: blood_group(stated.value),
+        sources: stated.sources.into_iter().map(told_source).collect(),
+    }
+}
+
+pub(super) fn stated_presence(stated: source::Stated<bool>) -> view::StatedPresence {
+    view::StatedPresence {
+        present: stated.value,
+        sources: stated.sources.into_iter().map(told_source).collect(),
+    }
+}
+
+fn told_source(source: source::Source) -> view::Source {
+    view::Source {
+        date: source.date,
+        din: source.din.map(|din| din.to_string()),
+        laboratory: source.laboratory,
+        record: source.record,
     }
 }
 

@@ -42,8 +42,16 @@ impl Controller {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             idle_lock_minutes: self.idle_minutes(),
             data_as_of: match &self.phase {
-                Phase::Unlocked(open) => open.as_of.map(|time| time.to_string()),
+                Phase::Unlocked(open) => open.as_of().map(|time| time.to_string()),
                 _ => None,
+            },
+            left_out: match &self.phase {
+                Phase::Unlocked(open) => open.left_out,
+                _ => 0,
+            },
+            data_changes: match &self.phase {
+                Phase::Unlocked(open) => open.changes,
+                _ => 0,
             },
             waiting: u32::try_from(waiting).unwrap_or(u32::MAX),
             sync: self.sync_facts().await?,
@@ -123,6 +131,7 @@ impl Controller {
                 registered: person.is_registered,
                 revoked: person.is_revoked,
                 offline_until: person.offline_until.map(|time| time.to_string()),
+                read_only_until: person.read_only_until.map(|time| time.to_string()),
                 last_sign_in: person.last_sign_in.map(|time| time.to_string()),
             })
             .collect())

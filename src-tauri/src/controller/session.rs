@@ -36,8 +36,12 @@ const ENDING: &[&str] = &[
 pub(super) struct OpenCache {
     pub(super) cache: Arc<UnlockedWorkstation>,
     pub(super) person: PersonFacts,
-    /// When the data were last brought up to date.
-    pub(super) as_of: Option<Timestamp>,
+    /// When the data were last brought up to date, as it was last asked.
+    as_of: Option<Timestamp>,
+    /// Lines of the feed that could not be read, as it was last asked.
+    pub(super) left_out: u32,
+    /// What the cache counted when a refresh last ended: while it is filled, nothing is asked again with every batch.
+    pub(super) changes: u64,
     refreshing: Option<JoinHandle<()>>,
     /// What a courier brought, while it is applied.
     pub(super) applying: Arc<CourierProgress>,
@@ -47,6 +51,11 @@ pub(super) struct OpenCache {
 }
 
 impl OpenCache {
+    /// When the data were last brought up to date; `None` while they are not whole.
+    pub(super) fn as_of(&self) -> Option<Timestamp> {
+        self.as_of.filter(|_| !self.cache.is_emptied())
+    }
+
     /// The person with the lease as it is now.
     pub(super) fn person_now(&self, may_break_glass: bool) -> PersonFacts {
         let lease = self.cache.lease();
@@ -94,7 +103,9 @@ pub(super) struct UnlockDone {
 /// The end of a refresh.
 pub(super) struct RefreshDone {
     opening: u64,
-    as_of: Option<Timestamp>,
+    as_of: Result<Option<Timestamp>, AppError>,
+    left_out: Option<u64>,
+    changes: u64,
     result: Result<(), AppError>,
 }
 
@@ -258,6 +269,8 @@ impl Controller {
                     cache: Arc::new(opened.cache),
                     person: opened.person,
                     as_of: opened.as_of,
+                    left_out: 0,
+                    changes: 0,
                     refreshing: None,
                     applying: Arc::default(),
                     refresh_at: Instant::now(),
@@ -313,13 +326,20 @@ impl Controller {
                 .refresh()
                 .await
                 .map_err(|error| told("refresh", error.code(), &error));
-            let as_of = cache.data_as_of().await.ok().flatten();
+            let as_of = cache
+                .data_as_of()
+                .await
+                .map_err(|error| told("as-of", error.code(), &error));
+            let left_out = cache.left_out().await.ok();
+            let changes = cache.changes();
             drop(cache);
             // The controller may have ended meanwhile.
             let _ = events
                 .send(Event::Refreshed(RefreshDone {
                     opening,
                     as_of,
+                    left_out,
+                    changes,
                     result: result.map(drop),
                 }))
                 .await;
@@ -333,6 +353,13 @@ impl Controller {
         }
     }
 
+    /// Whether the window still says an age of data that were emptied since.
+    pub(super) fn is_told_too_fresh(&self) -> bool {
+        let told = self.shown.as_ref();
+        told.is_some_and(|state| state.data_as_of.is_some())
+            && matches!(&self.phase, Phase::Unlocked(open) if open.as_of().is_none())
+    }
+
     pub(super) async fn refreshed(&mut self, done: RefreshDone) {
         let Phase::Unlocked(open) = &mut self.phase else {
             return;
@@ -340,7 +367,13 @@ impl Controller {
         if open.opening != done.opening {
             return;
         }
-        open.as_of = done.as_of.or(open.as_of);
+        if let Ok(as_of) = done.as_of {
+            open.as_of = as_of;
+        }
+        if let Some(left_out) = done.left_out {
+            open.left_out = u32::try_from(left_out).unwrap_or(u32::MAX);
+        }
+        open.changes = done.changes;
         if let Err(error) = done.result
             && ENDING.contains(&error.code.as_str())
             && let Err(error) = self.lock().await
@@ -369,14 +402,26 @@ impl Controller {
     pub(super) async fn lock(&mut self) -> Result<(), AppError> {
         match &self.phase {
             Phase::Unlocked(_) | Phase::Registering(_) => {
-                self.end_session().await;
-                self.phase = Phase::Return;
-                self.shell.forget_page();
+                self.leave(Phase::Return).await;
                 self.nudge();
                 Ok(())
             }
             Phase::Return => Ok(()),
             _ => Err(internal()),
+        }
+    }
+
+    /// Ends whatever session there is and goes on at `to`. The page that held it is dropped with what it shows.
+    pub(super) async fn leave(&mut self, to: Phase) {
+        let is_held = match &self.phase {
+            Phase::Unlocked(_) => true,
+            Phase::Registering(registering) => registering.session.is_some(),
+            _ => false,
+        };
+        self.end_session().await;
+        self.phase = to;
+        if is_held {
+            self.shell.forget_page();
         }
     }
 
@@ -467,7 +512,7 @@ async fn person_facts(
         .ok_or_else(|| named("agreement-required"))?;
     Ok(PersonFacts {
         name: person.name.unwrap_or_else(|| person.login.clone()),
-        role: person.role.unwrap_or_default(),
+        role: person.role,
         person_id: person.person_id,
         login: person.login,
         offline_until: text(gate.offline_until()),

@@ -14,7 +14,7 @@ use jiff::Zoned;
 use super::{
     Controller,
     failure::told,
-    patients::{PAGE, blood_group, number, sex},
+    patients::{PAGE, blood_group, iin_warning, number, sex, stated_group, stated_presence},
 };
 use crate::view::{
     Antibody, AppError, ComponentRow, ExpiryBucket, HospitalRequest, Inventory, InventoryCell,
@@ -133,7 +133,7 @@ fn stock_view(stock: client::Stock) -> Inventory {
             .collect(),
         expiring_total: number(stock.inventory.expiring),
         not_understood: number(stock.inventory.not_understood),
-        as_of: stock.as_of.unwrap_or(now.timestamp()).to_string(),
+        as_of: stock.as_of.map(|time| time.to_string()),
     }
 }
 
@@ -241,6 +241,8 @@ fn row(row: client::RecipientRow) -> RecipientRow {
         patronymic: summary.patronymic,
         birth_date: summary.birth_date,
         blood: summary.blood.map(blood_group),
+        blood_conflict: summary.blood_conflict,
+        not_understood: summary.not_understood,
         training: summary.training,
         matched: row.matched,
     }
@@ -258,17 +260,18 @@ fn recipient_card(card: client::RecipientCard) -> RecipientCard {
         age: u32::try_from(facts.age).unwrap_or(0),
         iin: facts.iin,
         iin_valid: facts.iin_valid,
+        iin_warnings: facts.iin_warnings.into_iter().map(iin_warning).collect(),
         same_iin: card.same_iin,
         training: facts.training,
         blood: facts.blood.map(blood_group),
-        blood_conflict: facts.blood_conflict.into_iter().map(blood_group).collect(),
+        blood_conflict: facts.blood_conflict.into_iter().map(stated_group).collect(),
         antibodies: facts
             .antibodies
             .into_iter()
             .map(|antibody| Antibody {
                 code: antibody.code,
                 present: antibody.present,
-                conflict: antibody.conflict,
+                conflict: antibody.conflict.into_iter().map(stated_presence).collect(),
             })
             .collect(),
         requirements: facts.requirements,
@@ -277,7 +280,7 @@ fn recipient_card(card: client::RecipientCard) -> RecipientCard {
         reactions: facts.reactions.into_iter().map(reaction).collect(),
         not_understood: number(facts.not_understood),
         logged_at: card.logged_at.to_string(),
-        as_of: card.as_of.unwrap_or(card.logged_at).to_string(),
+        as_of: card.as_of.map(|time| time.to_string()),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{BloodGroup, Sex};
+use super::{BloodGroup, IinWarning, Sex, StatedGroup, StatedPresence};
 
 seam! {
     #[derive(Copy, Eq)]
@@ -85,14 +85,15 @@ seam! {
 
     /// What lies in the house and keeps.
     pub struct Inventory {
+        /// Empty while the data are not whole: then nothing is counted.
         pub products: Vec<ProductStock>,
         /// What expires soon, the nearest first; at most 50.
         pub expiring: Vec<ComponentRow>,
         pub expiring_total: u32,
         /// Components whose status or meaning is not understood: they may lie in the house, and are counted nowhere else.
         pub not_understood: u32,
-        /// When these data were last brought up to date.
-        pub as_of: String,
+        /// When these data were last brought up to date; null while they are not whole: what is not there may still come.
+        pub as_of: Option<String>,
     }
 
     pub struct ProductStock {
@@ -147,7 +148,12 @@ seam! {
         pub patronymic: Option<String>,
         pub birth_date: String,
         pub iin_last4: String,
+        /// The safer value for somebody who receives blood.
         pub blood: Option<BloodGroup>,
+        /// Determinations of the group disagree.
+        pub blood_conflict: bool,
+        /// Something about this person is not understood.
+        pub not_understood: bool,
         /// Invented, for training.
         pub training: bool,
         /// How the spelling differed from what was typed, as «қ→к», or the end of the IIN that answers; null when exact.
@@ -165,6 +171,7 @@ seam! {
         pub age: u32,
         pub iin: String,
         pub iin_valid: bool,
+        pub iin_warnings: Vec<IinWarning>,
         /// How many other recipients' records have the same IIN.
         pub same_iin: u32,
         /// Invented, for training.
@@ -172,7 +179,7 @@ seam! {
         /// The value that is safer for somebody who receives blood.
         pub blood: Option<BloodGroup>,
         /// The values that disagree, safer one first; empty when there is one value or none.
-        pub blood_conflict: Vec<BloodGroup>,
+        pub blood_conflict: Vec<StatedGroup>,
         /// Found ones first; found once counts for ever.
         pub antibodies: Vec<Antibody>,
         /// `irradiated`, `leukodepleted`, `washed`, `k-negative`, or another code.
@@ -187,16 +194,16 @@ seam! {
         pub not_understood: u32,
         /// When this look was recorded.
         pub logged_at: String,
-        /// When these data were last brought up to date.
-        pub as_of: String,
+        /// When these data were last brought up to date; null while they are not whole: what is not there may still come.
+        pub as_of: Option<String>,
     }
 
     pub struct Antibody {
         /// `anti-D`, `anti-K` …
         pub code: String,
         pub present: bool,
-        /// Found and not found: both stand in the records.
-        pub conflict: bool,
+        /// Found and not found, where the records disagree; empty where they do not.
+        pub conflict: Vec<StatedPresence>,
     }
 
     pub struct HospitalRequest {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    BloodGroup, Deferral, DonationKind, DonationStatus,
+    BloodGroup, Deferral, DonationKind, DonationStatus, StatedGroup, StatedPresence,
     blood::{ComponentRow, Product},
 };
 
@@ -52,8 +52,8 @@ seam! {
         /// `C`, `c`, `E`, `e`, `Cw`, `K` …
         pub antigen: String,
         pub present: bool,
-        /// Found and not found: both stand in the records.
-        pub conflict: bool,
+        /// Found and not found, where the records disagree; empty where they do not.
+        pub conflict: Vec<StatedPresence>,
     }
 
     /// The latest value of a vital sign.
@@ -89,8 +89,10 @@ seam! {
         /// Of the donor, as on the donor's card.
         pub deferrals: Vec<Deferral>,
         pub screening: Option<ScreeningRow>,
-        /// The safer value.
+        /// The safer value; of everybody who is named as the donor, joined.
         pub blood: Option<BloodGroup>,
+        /// The values that disagree, safer one first; empty when there is one value or none.
+        pub blood_conflict: Vec<StatedGroup>,
         /// In the order of the tree, `depth` says how deep.
         pub components: Vec<ComponentRow>,
         /// Invented, for training.
@@ -98,7 +100,8 @@ seam! {
         /// Records that say something this version does not know; their values are not shown.
         pub not_understood: u32,
         pub logged_at: String,
-        pub as_of: String,
+        /// When these data were last brought up to date; null while they are not whole: what is not there may still come.
+        pub as_of: Option<String>,
     }
 
     /// From a donation to everybody whom something of it reached.
@@ -121,7 +124,8 @@ seam! {
         pub training: bool,
         pub not_understood: u32,
         pub logged_at: String,
-        pub as_of: String,
+        /// When these data were last brought up to date; null while they are not whole: what is not there may still come.
+        pub as_of: Option<String>,
     }
 
     #[derive(Eq)]

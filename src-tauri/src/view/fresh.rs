@@ -26,7 +26,7 @@ fn typescript() -> String {
         PersonFacts ReceiptFacts CodeCheck PassphraseCheck SavedProof KnownPerson TermsChange ChangeKind Change BothTexts
         SyncFacts SyncPhase QueueKind Queue CourierFile WedgedItem SavedPack FileProgress QrCode
         FramesTaken Lease Mode Purpose Taking AccessPage AccessRow Delivery FileTaken DonorFilter GroupCode DonorPage DonorRow
-        DeferralState BloodGroup
+        DeferralState BloodGroup StatedGroup StatedPresence Source IinWarning
         DeferralKind Deferral DonationKind DonationStatus Donation Sex DonorCard
         Product ProductStatus ComponentRow GoneKind GoneTo InventoryFilter Soon Inventory ProductStock InventoryCell ExpiryBucket
         RecipientPage RecipientRow RecipientCard Antibody HospitalRequest Transfusion Reaction Scan

@@ -103,7 +103,7 @@ impl Batches {
 fn is_of_person(resource: &Resource) -> bool {
     match resource {
         Resource::Patient(_) | Resource::Flag(_) => true,
-        Resource::Observation(observation) => observation.blood_group().is_some(),
+        Resource::Observation(observation) => !observation.blood_groups().is_empty(),
         _ => false,
     }
 }

@@ -15,16 +15,20 @@ export class Pages<Row extends { id: string }> {
   rows = $state.raw<Row[]>([]);
   /** The query that the rows answer. */
   shown = $state('');
+  /** The question that the rows answer; null before the first answer. */
+  answered = $state<string | null>(null);
   total = $state(0);
   searching = $state(true);
   error = $state<AppError | null>(null);
-  /** What the rows answer. */
-  private answered: string | null = null;
+  /** The row at the top of the view, and how much of it is above, while another screen is open. */
+  place = $state.raw<Place | null>(null);
+  /** Of which data the rows are. */
+  private data: string | null = null;
   private next: string | null = null;
   private asked = 0;
   /** The newest question, while an older one is being answered. */
-  private waiting: string | null = null;
-  private isAsking = false;
+  private waiting: [question: string, data: string] | null = null;
+  private isAsking = $state(false);
 
   constructor(private readonly ask: (query: string, after: string | null) => Promise<Page<Row>>) {}
 
@@ -40,20 +44,31 @@ export class Pages<Row extends { id: string }> {
     return String(this.counted(isNarrowed) ?? `${String(COUNTED)}+`);
   }
 
-  /** The first page, unless the rows answer this very question already. One after the other: of what comes meanwhile only the newest. */
-  async search(question: string): Promise<void> {
-    this.waiting = question;
+  /** Whether the rows answer this question and no newer answer is on its way. */
+  answers(question: string): boolean {
+    return this.answered === question && !this.isAsking && !this.error;
+  }
+
+  /**
+   * The first page, unless the rows answer this very question of these very data already; of other data as many rows as there were.
+   * One after the other: of what comes meanwhile only the newest.
+   */
+  async search(question: string, data: string): Promise<void> {
+    this.waiting = [question, data];
     if (this.isAsking) return;
     this.isAsking = true;
     while (this.waiting !== null) {
-      const now: string = this.waiting;
+      const [now, of]: [string, string] = this.waiting;
       this.waiting = null;
-      if (this.answered === now && !this.error) continue;
+      const isSame = this.answered === now && !this.error;
+      if (isSame && this.data === of) continue;
       const query = this.query;
-      const answer = await this.page(null);
-      if (!answer) continue;
+      const rows = await this.first(query, isSame ? this.rows.length : 0);
+      if (!rows) continue;
+      this.data = of;
+      if (!isSame) this.place = null;
       this.answered = now;
-      this.rows = answer.rows;
+      this.rows = rows;
       this.shown = query;
     }
     this.isAsking = false;
@@ -61,17 +76,31 @@ export class Pages<Row extends { id: string }> {
 
   /** The next page, if there is one and none is on its way. */
   async more(): Promise<void> {
-    if (!this.next || this.searching) return;
-    const answer = await this.page(this.next);
+    if (!this.next || this.searching || this.isAsking) return;
+    const answer = await this.page(this.shown, this.next);
     if (answer) this.rows = [...this.rows, ...answer.rows];
   }
 
-  private async page(after: string | null): Promise<Page<Row> | null> {
+  /** From the beginning, at least so many; null if that failed or a newer question came. */
+  private async first(query: string, length: number): Promise<Row[] | null> {
+    const rows: Row[] = [];
+    let after: string | null = null;
+    do {
+      const page: Page<Row> | null = await this.page(query, after);
+      if (!page) return null;
+      rows.push(...page.rows);
+      after = page.next;
+      if (after && rows.length < length && this.waiting) return null;
+    } while (after && rows.length < length);
+    return rows;
+  }
+
+  private async page(query: string, after: string | null): Promise<Page<Row> | null> {
     this.asked += 1;
     const mine = this.asked;
     this.searching = true;
     try {
-      const page = await this.ask(this.query, after);
+      const page = await this.ask(query, after);
       if (mine !== this.asked) return null;
       this.total = page.total;
       this.next = page.next;
@@ -86,4 +115,10 @@ export class Pages<Row extends { id: string }> {
       return null;
     }
   }
+}
+
+export interface Place {
+  id: string;
+  /** Pixels of it above the view. */
+  above: number;
 }

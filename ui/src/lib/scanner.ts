@@ -16,7 +16,7 @@ export interface Press {
 
 export interface Scanned {
   text: string;
-  /** How many of the last keys that write something it was. */
+  /** How many of the last keys it was, of those that `written` counts and that do not repeat themselves. */
   keys: number;
 }
 
@@ -64,6 +64,13 @@ export function latin(code: string, shift: boolean): string | null {
   return signs.get(code)?.charAt(shift ? 1 : 0) ?? null;
 }
 
+/** What the key adds to a burst; null if nothing: it writes nothing, or does something else. */
+export function written(key: Press): string | null {
+  // Scanners send the group separator so.
+  if (key.ctrl && !key.other && key.code === 'BracketRight') return '\u001d';
+  return key.ctrl || key.other ? null : latin(key.code, key.shift);
+}
+
 const ends = new Set(['Enter', 'NumpadEnter', 'Tab']);
 const modifiers = /^(Shift|Control|Alt|Meta)(Left|Right)$|^CapsLock$/;
 
@@ -74,14 +81,12 @@ export class Burst {
   /** The next key; a scan if it is the end of one. */
   press(key: Press): Scanned | null {
     if (modifiers.test(key.code)) return null;
-    // Scanners send the group separator so.
-    const isSeparator = key.ctrl && !key.other && key.code === 'BracketRight';
     if (ends.has(key.code)) {
       const scanned = key.ctrl || key.other || key.shift || key.repeat ? null : this.end(key.at);
       this.forget();
       return scanned;
     }
-    const text = isSeparator ? '\u001d' : key.ctrl || key.other ? null : latin(key.code, key.shift);
+    const text = written(key);
     if (text === null) {
       this.forget();
       return null;

@@ -1,6 +1,7 @@
 // Listens for scans wherever the focus is, except in secrets. Keys reach their field as they come; only when a scan turns out to be
 // one that is understood does the field get back what stood in it before.
-import { Burst } from './scanner';
+import { Burst, written, type Press } from './scanner';
+import { without } from './undo';
 
 type Field = HTMLInputElement | HTMLTextAreaElement | HTMLSelectElement;
 
@@ -42,16 +43,18 @@ export function onScan(scanned: (text: string, undo: () => void) => void): () =>
       return;
     }
     const field = writable(event.target);
-    const scan = burst.press({
+    const key: Press = {
       code: event.code,
       shift: event.shiftKey,
       ctrl: event.ctrlKey,
       other: event.altKey || event.metaKey,
       repeat: event.repeat,
       at: event.timeStamp,
-    });
+    };
+    const scan = burst.press(key);
     if (!scan) {
-      if (event.key.length === 1 && !event.repeat)
+      // Counted as the burst counts them: a dead key is a key, whatever it writes.
+      if (written(key) !== null && !key.repeat)
         before = [...before.slice(-511), { field, value: field?.value ?? '' }];
       return;
     }
@@ -61,9 +64,13 @@ export function onScan(scanned: (text: string, undo: () => void) => void): () =>
     // Its end would press a button or open a row.
     event.preventDefault();
     event.stopImmediatePropagation();
+    const after = first?.field?.value ?? '';
     scanned(scan.text, () => {
-      if (!first?.field || first.field.value === first.value) return;
-      first.field.value = first.value;
+      if (!first?.field || after === first.value) return;
+      // What somebody typed while the scan was read stays.
+      const value = without(first.value, after, first.field.value);
+      if (value === null || value === first.field.value) return;
+      first.field.value = value;
       first.field.dispatchEvent(new Event('input', { bubbles: true }));
       first.field.dispatchEvent(new Event('change', { bubbles: true }));
     });

@@ -16,17 +16,44 @@ export function differences(matched: string | null): Difference[] {
   });
 }
 
-const words = (text: string) => [...text.matchAll(/[\p{L}\p{N}]+/gu)];
+/** A letter in lower case, and where it stands in the text. */
+interface Letter {
+  text: string;
+  from: number;
+  to: number;
+}
 
-/** Where the typed beginning of a word is spelled otherwise; null if it is not its beginning. */
-function places(word: string, typed: string, all: Difference[]): number[] | null {
-  if (typed.length > word.length) return null;
-  const found: number[] = [];
-  for (const [at, letter] of [...typed].entries()) {
+/** What inside a word is not heard, and does not split it: apostrophes, accents, what is not seen. */
+const SILENT = /['`´‘’ʹʻʼ\u00AD\u200B-\u200D\u2060\uFEFF]|\p{M}/u;
+const WORD = /[\p{L}\p{N}\p{M}'`´‘’ʹʻʼ\u00AD\u200B-\u200D\u2060\uFEFF]+/gu;
+
+/** The words as they are compared: the letters that are heard. */
+function words(text: string): Letter[][] {
+  return [...text.matchAll(WORD)].map((found) => {
+    const letters: Letter[] = [];
+    let from = found.index;
+    for (const one of found[0]) {
+      const to = from + one.length;
+      // A small letter may be two: of `İ`, a letter and a mark.
+      const heard = [...one.toLowerCase()].filter((letter) => !SILENT.test(letter));
+      letters.push(...heard.map((letter) => ({ text: letter, from, to })));
+      from = to;
+    }
+    return letters;
+  });
+}
+
+const spelled = (word: Letter[]) => word.map((letter) => letter.text).join('');
+
+/** The letters that are spelled otherwise in the typed beginning of a word; null if it is not its beginning. */
+function others(word: Letter[], typed: Letter[], all: Difference[]): Letter[] | null {
+  const found: Letter[] = [];
+  for (const [at, { text }] of typed.entries()) {
     const has = word[at];
-    if (has === letter) continue;
-    if (!all.some(([stored, wrote]) => stored === has && wrote === letter)) return null;
-    found.push(at);
+    if (has === undefined) return null;
+    if (has.text === text) continue;
+    if (!all.some(([stored, wrote]) => stored === has.text && wrote === text)) return null;
+    found.push(has);
   }
   return found;
 }
@@ -35,15 +62,14 @@ function places(word: string, typed: string, all: Difference[]): number[] | null
 export function pieces(name: string, query: string, matched: string | null): Piece[] {
   const all = differences(matched);
   const marked = new Set<number>();
-  if (all.length > 0)
-    for (const found of words(name)) {
-      const word = found[0].toLowerCase();
-      const isWhole = all.some(([stored]) => stored.length > 1 && stored === word);
-      const letters = isWhole
-        ? [...word].map((_, at) => at)
-        : words(query.toLowerCase()).flatMap((typed) => places(word, typed[0], all) ?? []);
-      for (const at of letters) marked.add(found.index + at);
+  if (all.length > 0) {
+    const typed = words(query.normalize('NFC'));
+    for (const word of words(name)) {
+      const isWhole = all.some(([stored]) => stored.length > 1 && stored === spelled(word));
+      const letters = isWhole ? word : typed.flatMap((one) => others(word, one, all) ?? []);
+      for (const { from, to } of letters) for (let at = from; at < to; at++) marked.add(at);
     }
+  }
   const result: Piece[] = [];
   for (const [at, letter] of name.split('').entries()) {
     const last = result.at(-1);

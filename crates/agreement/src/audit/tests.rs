@@ -128,8 +128,20 @@ fn impossible_events_are_not_signed() {
     };
     let person_id = Some("800101300123".into());
     let long = Some("x".repeat(257));
+    let last = i64::MAX as u64 - 1;
+    assert!(sequence(last, Some([0; 32])).sign(&device).is_ok());
+    let reference = |text: &str| AuditEvent {
+        reference: Some(text.into()),
+        ..event()
+    };
     for event in [
         sequence(0, None),
+        sequence(last + 1, Some([0; 32])),
+        sequence(u64::MAX, Some([0; 32])),
+        reference("Patient/d\0"),
+        reference("Patient/\nd"),
+        reference("Patient/d\u{7f}"),
+        reference("Patient/d\u{85}"),
         sequence(2, None),
         sequence(1, Some([0; 32])),
         AuditEvent {
@@ -183,7 +195,7 @@ fn names_are_read_as_they_are_written() {
 proptest! {
     #[test]
     fn what_is_signed_is_read(
-        id: [u8; 16], sequence in 2..u64::MAX, previous: [u8; 32], time: i64,
+        id: [u8; 16], sequence in 2..i64::MAX as u64, previous: [u8; 32], time: i64,
         action in prop::sample::select(&Action::ALL[..]),
         reference in prop::option::of("[a-zA-Z/0-9-]{0,64}"), reason in prop::option::of("[a-z-]{0,32}"),
         purpose in prop::option::of(prop::sample::select(&Purpose::ALL[..])), glass_broken: bool,

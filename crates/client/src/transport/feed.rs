@@ -6,11 +6,13 @@ use serde_json::Value;
 
 use super::{Token, Transport, TransportError, expect_type};
 
-/// Largest line of the feed, in bytes; a larger one ends the page.
+/// Largest line of the feed, in bytes with its end; of a larger one [`TOO_LONG`] is left.
 const MAX_LINE: usize = 1024 * 1024;
+/// What stands for a line that is too long: half a line, so it is [`FeedLine::Broken`].
+const TOO_LONG: &[u8] = b"{\n";
 /// Lines that are as long as this together are given out though fewer than asked for: what is applied at once stays small.
 const ENOUGH: usize = 4 * 1024 * 1024;
-/// Largest page, in bytes after decompression.
+/// Largest page, in bytes after decompression, without the lines that are too long; and the longest of those.
 const MAX_PAGE: usize = 64 * 1024 * 1024;
 
 /// The two streams, in the order in which they are read.
@@ -66,7 +68,13 @@ pub enum FeedLine {
 #[derive(Debug)]
 pub struct FeedPage {
     response: Response,
+    /// Lines, and as much as is kept of the last one, which is not whole.
     buffer: Vec<u8>,
+    /// Where that begins.
+    begin: usize,
+    /// How much of it came, kept or not.
+    line: usize,
+    /// What was kept of the whole answer.
     read: usize,
     /// What ended the answer, until the lines before it are given out.
     failure: Option<TransportError>,
@@ -102,6 +110,8 @@ impl Transport {
         Ok(FeedPage {
             response,
             buffer: Vec::new(),
+            begin: 0,
+            line: 0,
             read: 0,
             failure: None,
         })
@@ -116,7 +126,8 @@ impl FeedPage {
         let mut found = 0;
         let mut whole = 0;
         loop {
-            for (at, byte) in self.buffer.iter().enumerate().skip(looked_at) {
+            let whole_lines = &self.buffer[..self.begin];
+            for (at, byte) in whole_lines.iter().enumerate().skip(looked_at) {
                 if *byte == b'\n' {
                     (found, whole) = (found + 1, at + 1);
                     if found == lines {
@@ -128,30 +139,48 @@ impl FeedPage {
                 found == lines || whole >= ENOUGH || (found > 0 && self.failure.is_some());
             if is_enough {
                 let rest = self.buffer.split_off(whole);
+                self.begin -= whole;
                 return Ok(std::mem::replace(&mut self.buffer, rest));
             }
             if let Some(failure) = self.failure.take() {
                 return Err(failure);
             }
-            looked_at = self.buffer.len();
-            self.failure = self.more(whole).await.err();
+            looked_at = self.begin;
+            self.failure = self.more().await.err();
         }
     }
 
-    /// Reads on; the line that is not whole yet begins at `begin`.
-    async fn more(&mut self, begin: usize) -> Result<(), TransportError> {
-        if self.buffer.len() - begin > MAX_LINE {
-            return Err(TransportError::TooLarge);
-        }
+    /// Reads on.
+    async fn more(&mut self) -> Result<(), TransportError> {
         let Some(chunk) = self.response.chunk().await? else {
             return Err(TransportError::Truncated);
         };
-        self.read += chunk.len();
-        if self.read > MAX_PAGE {
+        for piece in chunk.split_inclusive(|byte| *byte == b'\n') {
+            self.take(piece);
+        }
+        if self.read > MAX_PAGE || self.line > MAX_PAGE {
             return Err(TransportError::TooLarge);
         }
-        self.buffer.extend_from_slice(&chunk);
         Ok(())
+    }
+
+    /// Takes what comes next of a line, which ends with it or not. A line that is too long is passed over as it comes: it must not stand in the
+    /// way of those behind it.
+    fn take(&mut self, piece: &[u8]) {
+        let is_whole = piece.ends_with(b"\n");
+        self.line += piece.len();
+        let kept = if self.line <= MAX_LINE {
+            piece
+        } else {
+            self.read -= self.buffer.len() - self.begin;
+            self.buffer.truncate(self.begin);
+            if is_whole { TOO_LONG } else { &[] }
+        };
+        self.buffer.extend_from_slice(kept);
+        self.read += kept.len();
+        if is_whole {
+            (self.begin, self.line) = (self.buffer.len(), 0);
+        }
     }
 }
 
@@ -361,6 +390,127 @@ mod tests {
                     cursors.extend(rest);
                 }
                 assert_eq!(cursors, all, "each once: {form:?} {at}");
+            }
+        }
+    }
+
+    /// A long line is half a line in the middle, at the beginning or just before the end; and the lines around it come.
+    #[tokio::test]
+    async fn a_line_that_is_too_long_is_passed_over() {
+        let put = |n: usize, length: usize| {
+            let line =
+                format!(r#"{{"cursor":"{n}","op":"put","resource":{{"id":"{n}","text":""}}}}"#);
+            let text = "x".repeat(length - line.len() - 1);
+            line.replace(r#""text":"""#, &format!(r#""text":"{text}""#)) + "\n"
+        };
+        let end = "{\"cursor\":\"9\",\"end\":true,\"more\":false}\n";
+        // Three of them are more than a page may have.
+        let (longest, long, huge) = (MAX_LINE, MAX_LINE + 1, MAX_PAGE / 2);
+        for lengths in [
+            vec![100, long, 100],
+            vec![long, longest, longest],
+            vec![100, 100, long],
+            vec![huge, huge, huge, 100],
+            vec![huge],
+        ] {
+            let lines: Vec<String> = (1..)
+                .zip(&lengths)
+                .map(|(n, length)| put(n, *length))
+                .collect();
+            let whole = lines.concat() + end;
+            let (url, cut) = serve_one(whole.clone());
+            let transport = Transport::new(&url, None, None, Deadlines::default()).unwrap();
+            let expected: Vec<Option<String>> = (1..)
+                .zip(&lengths)
+                .map(|(n, length): (usize, _)| (*length <= MAX_LINE).then(|| n.to_string()))
+                .collect();
+            let (found, most) = told(&transport).await;
+            assert_eq!(found, (expected.clone(), None), "{lengths:?}");
+            assert!(most < 8 * MAX_LINE, "{most} bytes were kept");
+            if whole.len() > 8 * MAX_LINE {
+                continue;
+            }
+            // Cut within or behind any of them: what is told is whole.
+            let mut at = 0;
+            for (whole_lines, line) in lines.iter().enumerate() {
+                for (cut_at, lines) in [
+                    (at + line.len() / 2, whole_lines),
+                    (at + line.len() - 1, whole_lines),
+                    (at + line.len(), whole_lines + 1),
+                ] {
+                    cut.store(cut_at, Ordering::SeqCst);
+                    let (found, _) = told(&transport).await;
+                    let expected = expected[..lines].to_vec();
+                    assert_eq!(
+                        found,
+                        (expected, Some("server-truncated")),
+                        "{lengths:?} {cut_at}"
+                    );
+                }
+                at += line.len();
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_line_without_end_ends_the_page() {
+        let (url, _) = serve_one("x".repeat(MAX_PAGE + MAX_LINE));
+        let transport = Transport::new(&url, None, None, Deadlines::default()).unwrap();
+        let (found, most) = told(&transport).await;
+        assert_eq!(found, (Vec::new(), Some("server-not-json")));
+        assert!(most < 8 * MAX_LINE, "{most} bytes were kept");
+    }
+
+    /// Answers every request with this, or with as much of it as `cut` says.
+    fn serve_one(body: String) -> (String, Arc<AtomicUsize>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let cut = Arc::new(AtomicUsize::new(usize::MAX));
+        let cut_at = Arc::clone(&cut);
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
+                let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
+                while !lines.next().unwrap().unwrap().is_empty() {}
+                let head = "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-type: application/x-ndjson\r\n\r\n";
+                let body = &body.as_bytes()[..cut_at.load(Ordering::SeqCst).min(body.len())];
+                // Who has enough hangs up.
+                let _ = stream.write_all(head.as_bytes());
+                let _ = stream.write_all(body);
+            }
+        });
+        (url, cut)
+    }
+
+    type Told = (Vec<Option<String>>, Option<&'static str>);
+
+    /// The cursors of an answer, `None` for a broken line, and how it ended: `None` with its end line; and the most bytes that were kept.
+    async fn told(transport: &Transport) -> (Told, usize) {
+        let token = Token("token".to_owned().into());
+        let mut page = transport
+            .changes(&token, Stream::All, None, 500)
+            .await
+            .unwrap();
+        let (mut cursors, mut most) = (Vec::new(), 0);
+        loop {
+            let lines = match page.lines(2).await {
+                Ok(lines) => lines,
+                Err(error) => {
+                    return (
+                        (cursors, Some(error.code())),
+                        most.max(page.buffer.capacity()),
+                    );
+                }
+            };
+            most = most.max(page.buffer.capacity()).max(lines.capacity());
+            for line in lines.split_inclusive(|byte| *byte == b'\n') {
+                match parse(line.trim_ascii_end()) {
+                    FeedLine::Put { cursor, .. } | FeedLine::Delete { cursor, .. } => {
+                        cursors.push(Some(cursor));
+                    }
+                    FeedLine::End { .. } => return ((cursors, None), most),
+                    FeedLine::Broken => cursors.push(None),
+                }
             }
         }
     }

@@ -126,7 +126,7 @@ async fn stored(
     for (donor, json) in rows {
         let resources = found.entry(donor).or_default();
         resources.extend(
-            Record::parse_line(json.as_bytes())
+            Record::received(json.as_bytes())
                 .ok()
                 .map(|record| record.resource),
         );

@@ -16,6 +16,10 @@ pub(crate) struct Batch {
     pub(crate) applied: u64,
     /// Lines that were no acceptable resource.
     pub(crate) skipped: u64,
+    /// Of those, the ones before `cursor`.
+    skipped_before: u64,
+    /// Lines that were no acceptable resource, of batches before this one, with no cursor after them yet.
+    skipped_earlier: u64,
     /// Where to resume after the last line.
     pub(crate) cursor: Option<String>,
     /// The page ended: where the next begins, and whether there is more at once.
@@ -63,15 +67,43 @@ impl Batch {
         end.or(self.cursor.as_ref()).cloned()
     }
 
+    /// Lines that are left out for good when this is applied: those before [`Batch::next_cursor`]. Those after it come again if the feed is
+    /// cut here.
+    pub(crate) fn left_out(&self) -> u64 {
+        self.skipped_earlier + self.skipped - self.skipped_after()
+    }
+
+    /// Goes on from a batch that had so many skipped lines after its cursor; how many this one has.
+    pub(crate) fn continue_from(&mut self, skipped_earlier: u64) -> u64 {
+        self.skipped_earlier = skipped_earlier;
+        if self.next_cursor().is_some() {
+            self.skipped_after()
+        } else {
+            self.skipped_earlier + self.skipped
+        }
+    }
+
+    fn skipped_after(&self) -> u64 {
+        match self.end {
+            Some(_) => 0,
+            None => self.skipped - self.skipped_before,
+        }
+    }
+
+    fn move_to(&mut self, cursor: String) {
+        self.cursor = Some(cursor);
+        self.skipped_before = self.skipped;
+    }
+
     fn line(&mut self, line: &[u8]) -> Option<(String, String, Operation)> {
         // The usual layout is read once; anything else, and every failure, goes the careful way.
         if let Some((cursor, resource)) = written_line(line)
-            && let Ok(record) = Record::parse_line(resource.as_bytes())
+            && let Ok(record) = Record::received(resource.as_bytes())
         {
             return Some(self.put(cursor.to_owned(), record));
         }
         match parse_line(line) {
-            FeedLine::Put { cursor, resource } => match Record::parse_line(resource.as_bytes()) {
+            FeedLine::Put { cursor, resource } => match Record::received(resource.as_bytes()) {
                 Ok(record) => Some(self.put(cursor, record)),
                 Err(error) => {
                     tracing::warn!(
@@ -79,13 +111,13 @@ impl Batch {
                         "a resource of the change feed was left out"
                     );
                     self.skipped += 1;
-                    self.cursor = Some(cursor);
+                    self.move_to(cursor);
                     None
                 }
             },
             FeedLine::Delete { cursor, kind, id } => {
                 self.applied += 1;
-                self.cursor = Some(cursor);
+                self.move_to(cursor);
                 Some((kind.clone(), id.clone(), Operation::Delete(kind, id)))
             }
             FeedLine::End { cursor, more } => {
@@ -101,7 +133,7 @@ impl Batch {
 
     fn put(&mut self, cursor: String, record: Record) -> (String, String, Operation) {
         self.applied += 1;
-        self.cursor = Some(cursor);
+        self.move_to(cursor);
         let resource = &record.resource;
         (
             resource.resource_type().to_owned(),
@@ -146,5 +178,54 @@ mod tests {
         assert_eq!(batch.puts[0].raw, FLAG);
         assert_eq!(batch.cursor.as_deref(), Some("5"));
         assert_eq!(batch.end, Some(("6".into(), true)));
+    }
+
+    /// However lines are cut into batches, and wherever filling stops and goes on from the last cursor, each is left out once.
+    #[test]
+    fn every_line_is_left_out_once() {
+        let delete = |cursor: usize| {
+            format!(
+                "{{\"cursor\":\"{cursor}\",\"op\":\"delete\",\"type\":\"Flag\",\"id\":\"f\"}}\n"
+            )
+        };
+        let strange = |cursor: usize| {
+            format!("{{\"cursor\":\"{cursor}\",\"op\":\"put\",\"resource\":{{}}}}\n")
+        };
+        // b: broken; s: with a cursor, but no resource; d: a deletion.
+        let kinds = "bbdsbdbbsbdb";
+        let lines: Vec<String> = kinds
+            .chars()
+            .enumerate()
+            .map(|(at, kind)| match kind {
+                'b' => "{\n".to_owned(),
+                's' => strange(at + 1),
+                _ => delete(at + 1),
+            })
+            .collect();
+        let end = format!(
+            "{{\"cursor\":\"{}\",\"end\":true,\"more\":false}}\n",
+            lines.len()
+        );
+        let bad = kinds.chars().filter(|kind| *kind != 'd').count() as u64;
+        for size in 1..=lines.len() {
+            for stop in 0..=lines.len() {
+                let (mut left_out, mut from) = (0, 0);
+                let mut fill = |upto: usize, end: &str| {
+                    let mut behind = 0;
+                    let rest = [&lines[from..upto], &[end.to_owned()]].concat();
+                    for lines in rest.chunks(size) {
+                        let mut batch = Batch::read(lines.concat().as_bytes());
+                        behind = batch.continue_from(behind);
+                        if let Some(cursor) = batch.next_cursor() {
+                            left_out += batch.left_out();
+                            from = cursor.parse().unwrap();
+                        }
+                    }
+                };
+                fill(stop, "");
+                fill(lines.len(), &end);
+                assert_eq!(left_out, bad, "{size} {stop}");
+            }
+        }
     }
 }

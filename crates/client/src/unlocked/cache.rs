@@ -26,7 +26,7 @@ pub(super) async fn resources(
         .await?;
     Ok(rows
         .iter()
-        .filter_map(|json| Record::parse_line(json.as_bytes()).ok())
+        .filter_map(|json| Record::received(json.as_bytes()).ok())
         .map(|record| record.resource)
         .collect())
 }
@@ -41,6 +41,14 @@ pub(super) async fn as_of(
     .fetch_optional(cache)
     .await?;
     Ok(at.and_then(|at| Timestamp::from_second(at).ok()))
+}
+
+/// Lines that were left out since the cache was begun.
+pub(super) async fn left_out(cache: &mut SqliteConnection) -> Result<u64, DatabaseError> {
+    let lines: i64 = sqlx::query_scalar("SELECT coalesce(sum(left_out), 0) FROM feed")
+        .fetch_one(cache)
+        .await?;
+    Ok(lines.unsigned_abs())
 }
 
 /// Empties the cache: its cursors are too old for the server.

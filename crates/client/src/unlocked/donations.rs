@@ -26,7 +26,7 @@ pub struct DonationCard {
     pub now: Zoned,
     /// When the access was recorded.
     pub logged_at: Timestamp,
-    /// Age of the data: when the change feed was last read to its end.
+    /// Age of the data: when the change feed was last read to its end; `None` while they are not whole.
     pub as_of: Option<Timestamp>,
 }
 
@@ -39,7 +39,7 @@ pub struct Lookback {
     pub now: Zoned,
     /// When the access was recorded.
     pub logged_at: Timestamp,
-    /// Age of the data: when the change feed was last read to its end.
+    /// Age of the data: when the change feed was last read to its end; `None` while they are not whole.
     pub as_of: Option<Timestamp>,
 }
 
@@ -201,7 +201,7 @@ async fn by_ids(
 
 fn read(rows: &[String]) -> Vec<Resource> {
     rows.iter()
-        .filter_map(|json| Record::parse_line(json.as_bytes()).ok())
+        .filter_map(|json| Record::received(json.as_bytes()).ok())
         .map(|record| record.resource)
         .collect()
 }

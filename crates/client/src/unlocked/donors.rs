@@ -6,7 +6,7 @@ use infoblood_clinical::{
     donor::Summary,
     fhir::{Identifier, Resource, system},
     isbt128::Din,
-    names::{Sorter, spelling},
+    names::{Sorter, plain},
 };
 use sqlx::{AssertSqlSafe, FromRow, SqliteConnection};
 
@@ -62,7 +62,7 @@ impl Row {
                 &summary.given,
                 summary.patronymic.as_deref(),
             ),
-            spelling: format!(" {}", spelling(&summary.full_name())),
+            spelling: format!(" {}", plain(&summary.full_name())),
             before: None,
             numbers: numbers(&summary, resources),
             blood: blood_number(summary.blood),

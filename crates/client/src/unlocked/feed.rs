@@ -1,6 +1,8 @@
 //! Filling the cache: safety first, then everything, in batches, each with the cursor of its last line. While one is written, the next
 //! lines are downloaded and read; no more than [`WAITING`] batches wait.
 
+use std::sync::atomic::Ordering;
+
 use infoblood_clinical::names::Sorter;
 use sqlx::SqliteConnection;
 use tokio::{sync::mpsc, time::timeout};
@@ -70,7 +72,10 @@ impl UnlockedWorkstation {
 
     /// Empties the cache: it is filled from the beginning.
     pub(crate) async fn empty(&self) -> Result<(), UnlockError> {
-        self.writer().await?.clear().await?;
+        let mut writer = self.writer().await?;
+        self.emptied.store(true, Ordering::SeqCst);
+        writer.clear().await?;
+        self.changes.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }
 
@@ -94,7 +99,7 @@ impl UnlockedWorkstation {
                         && !is_refill =>
                 {
                     is_refill = true;
-                    self.writer().await?.clear().await?;
+                    self.empty().await?;
                 }
                 Err(error) => return Err(error),
             }
@@ -108,13 +113,15 @@ impl UnlockedWorkstation {
         mut after: Option<String>,
         batches: mpsc::Sender<Batch>,
     ) -> Result<(), UnlockError> {
+        let mut skipped = 0;
         loop {
             let mut page = self.page(stream, after.as_deref()).await?;
             loop {
                 let lines = page.lines(BATCH).await?;
-                let batch = tokio::task::spawn_blocking(move || Batch::read(&lines))
+                let mut batch = tokio::task::spawn_blocking(move || Batch::read(&lines))
                     .await
                     .map_err(|error| StoreError::from(std::io::Error::other(error)))?;
+                skipped = batch.continue_from(skipped);
                 let end = batch.end.clone();
                 if batches.send(batch).await.is_err() {
                     return Ok(());
@@ -219,6 +226,7 @@ impl UnlockedWorkstation {
         if !writer.apply(&sorter, stream, from, batch, now).await? {
             return Ok(false);
         }
+        self.changes.fetch_add(counted.0, Ordering::Relaxed);
         done.applied += counted.0;
         done.skipped += counted.1;
         Ok(true)
@@ -239,6 +247,7 @@ pub(super) async fn write(
         return Ok(true);
     };
     let is_end = matches!(batch.end, Some((_, false)));
+    let left_out = i64::try_from(batch.left_out()).unwrap_or(i64::MAX);
     let here: Option<String> = sqlx::query_scalar("SELECT cursor FROM feed WHERE stream = ?")
         .bind(stream.as_str())
         .fetch_optional(&mut *cache)
@@ -248,12 +257,14 @@ pub(super) async fn write(
     }
     apply::apply(cache, names, sorter, batch).await?;
     sqlx::query(
-        "INSERT INTO feed (stream, cursor, applied_at) VALUES (?1, ?2, ?3) ON CONFLICT (stream) DO UPDATE
-         SET cursor = excluded.cursor, applied_at = iif(excluded.applied_at > 0, excluded.applied_at, feed.applied_at)",
+        "INSERT INTO feed (stream, cursor, applied_at, left_out) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (stream) DO UPDATE
+         SET cursor = excluded.cursor, applied_at = iif(excluded.applied_at > 0, excluded.applied_at, feed.applied_at),
+             left_out = feed.left_out + excluded.left_out",
     )
     .bind(stream.as_str())
     .bind(cursor)
     .bind(if is_end { now } else { 0 })
+    .bind(left_out)
     .execute(cache)
     .await?;
     Ok(true)

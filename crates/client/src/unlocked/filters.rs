@@ -10,6 +10,8 @@ use jiff::civil::Date;
 
 /// `deferred` of who may never donate: after every day.
 pub(super) const FOREVER: u32 = 99_999_999;
+/// `deferred` of who is not understood: after every day, and so never among those whom nothing forbids.
+const UNCLEAR: u32 = 99_999_998;
 
 /// What passes.
 pub(super) struct Filters {
@@ -43,7 +45,8 @@ impl Filters {
         match self.deferral {
             None => 0..FOREVER + 1,
             Some(DeferralState::None) => 0..self.today,
-            Some(DeferralState::Temporary) => self.today..FOREVER,
+            Some(DeferralState::Temporary) => self.today..UNCLEAR,
+            Some(DeferralState::Unclear) => UNCLEAR..FOREVER,
             Some(DeferralState::Permanent) => FOREVER..FOREVER + 1,
         }
     }
@@ -68,6 +71,8 @@ pub(super) fn blood_number(group: Option<BloodGroup>) -> u8 {
 pub(super) fn deferred_number(summary: &Summary) -> u32 {
     if summary.permanent {
         FOREVER
+    } else if summary.not_understood {
+        UNCLEAR
     } else {
         summary.deferred_until.map_or(0, day)
     }
@@ -96,6 +101,6 @@ mod tests {
         ];
         let numbers = days.map(day);
         assert!(numbers.is_sorted() && numbers[0] > 0, "{numbers:?}");
-        assert!(numbers[5] < FOREVER);
+        assert!(numbers[5] < UNCLEAR);
     }
 }

@@ -6,7 +6,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, BinaryHeap},
-    ops::Bound,
+    ops::{Bound, Range},
 };
 
 use infoblood_clinical::{
@@ -22,8 +22,6 @@ use super::{
 };
 use crate::database::DatabaseError;
 
-/// Answers that are ranked: as typed first.
-pub(super) const RANKED: usize = 200;
 /// Rows of `name` that are read at once.
 const ROWS: i64 = 4_096;
 /// Blood groups, and the one that is not known.
@@ -51,9 +49,9 @@ pub(super) struct Answers {
 pub(super) struct Names {
     /// Who has a word, by its number: slots in no order.
     holders: Vec<Vec<u32>>,
-    /// Words as they are spelled, what stands between spaces; with their numbers.
+    /// Words as they are spelled, with their numbers.
     spelled: BTreeMap<String, u32>,
-    /// Their search keys, several where a hyphen is inside; with the numbers of the words.
+    /// Their search keys, several where Latin letters may be read in several ways; with the numbers of the words.
     keys: BTreeMap<String, Vec<u32>>,
     /// By slot, as in the table.
     positions: Vec<i64>,
@@ -61,7 +59,7 @@ pub(super) struct Names {
     /// Somebody's.
     here: Slots,
     groups: [Slots; GROUPS],
-    /// Deferred without an end; with one, past or not.
+    /// Deferred without an end; with one, past or not, or not understood.
     permanent: Slots,
     ending: Slots,
     /// Nobody's, to be given.
@@ -192,7 +190,7 @@ impl Names {
         number
     }
 
-    /// Who has all the words and passes the filters, in the order of positions; of [`RANKED`] and fewer, those spelled as typed first.
+    /// Who has all the words and passes the filters: those spelled as typed first, each in the order of positions.
     pub(super) fn find(
         &self,
         typed: &[Word],
@@ -201,34 +199,41 @@ impl Names {
         limit: u32,
     ) -> Answers {
         let wanted = limit as usize + 1;
-        let (mut matching, exact) = self.having(typed);
-        self.filter(&mut matching, filters);
-        let total = matching.len();
-        let place = |slot: u32| self.positions[slot as usize];
-        let places = if typed.is_empty() || total > RANKED {
-            let mut first: BinaryHeap<i64> = BinaryHeap::with_capacity(wanted);
-            for position in matching.iter().map(place).filter(|place| *place > after.1) {
-                if first.len() < wanted {
-                    first.push(position);
-                } else if let Some(mut last) = first.peek_mut()
-                    && position < *last
-                {
-                    *last = position;
-                }
-            }
-            let first = first.into_sorted_vec().into_iter();
-            first.map(|position| (0, position)).collect()
-        } else {
-            let mut ranked: Vec<(u8, i64)> = matching
-                .iter()
-                .map(|slot| (u8::from(!exact.has(slot)), place(slot)))
-                .filter(|place| *place > after)
-                .collect();
-            ranked.sort_unstable();
-            ranked.truncate(wanted);
-            ranked
+        let (mut others, exact) = self.having(typed);
+        self.filter(&mut others, filters);
+        let total = others.len();
+        let Some(mut exact) = exact else {
+            let places = self.first(&others, 0, after, wanted);
+            return Answers { total, places };
         };
+        exact.keep(&others);
+        let mut places = self.first(&exact, 0, after, wanted);
+        if places.len() < wanted {
+            others.drop(&exact);
+            places.extend(self.first(&others, 1, after, wanted - places.len()));
+        }
         Answers { total, places }
+    }
+
+    /// The first so many of a rank after a place, in the order of positions.
+    fn first(&self, slots: &Slots, rank: u8, after: (u8, i64), wanted: usize) -> Vec<(u8, i64)> {
+        if rank < after.0 {
+            return Vec::new();
+        }
+        let after = if rank == after.0 { after.1 } else { i64::MIN };
+        let places = slots.iter().map(|slot| self.positions[slot as usize]);
+        let mut first: BinaryHeap<i64> = BinaryHeap::with_capacity(wanted);
+        for position in places.filter(|place| *place > after) {
+            if first.len() < wanted {
+                first.push(position);
+            } else if let Some(mut last) = first.peek_mut()
+                && position < *last
+            {
+                *last = position;
+            }
+        }
+        let first = first.into_sorted_vec().into_iter();
+        first.map(|position| (rank, position)).collect()
     }
 
     /// Leaves those who pass.
@@ -239,26 +244,29 @@ impl Names {
         match filters.deferral {
             None => {}
             Some(DeferralState::Permanent) => matching.keep(&self.permanent),
-            Some(DeferralState::Temporary) => matching.keep(&self.still(filters.today)),
+            Some(DeferralState::Temporary | DeferralState::Unclear) => {
+                matching.keep(&self.ending_in(filters.deferred()));
+            }
             Some(DeferralState::None) => {
                 matching.drop(&self.permanent);
-                matching.drop(&self.still(filters.today));
+                matching.drop(&self.ending_in(filters.today..FOREVER));
             }
         }
     }
 
-    /// Deferred with an end that is not past.
-    fn still(&self, today: u32) -> Slots {
-        let mut still = Slots::empty(self.positions.len());
+    /// Whose `deferred` is one of these, without those who are never or for ever deferred.
+    fn ending_in(&self, days: Range<u32>) -> Slots {
+        let mut ending = Slots::empty(self.positions.len());
         for slot in self.ending.iter() {
-            still.set(slot, self.deferred[slot as usize] >= today);
+            ending.set(slot, days.contains(&self.deferred[slot as usize]));
         }
-        still
+        ending
     }
 
     /// Who has, for every typed word, one that answers it, and who one that is spelled so; without words everybody.
-    fn having(&self, typed: &[Word]) -> (Slots, Slots) {
-        let (mut matching, mut exact) = (self.here.clone(), self.here.clone());
+    fn having(&self, typed: &[Word]) -> (Slots, Option<Slots>) {
+        let mut matching = self.here.clone();
+        let mut exact: Option<Slots> = None;
         for word in typed {
             let mut spelled = Slots::empty(self.holders.len());
             for (_, number) in beginning_with(&self.spelled, &word.spelling) {
@@ -266,9 +274,15 @@ impl Names {
             }
             let mut answering = Slots::empty(self.positions.len());
             self.add_holders(&mut answering, spelled.iter());
-            exact.keep(&answering);
+            match &mut exact {
+                Some(exact) => exact.keep(&answering),
+                None => exact = Some(answering.clone()),
+            }
             // Those spelled as typed are in already, and are most of all.
-            let others = beginning_with(&self.keys, &word.key).flat_map(|(_, numbers)| numbers);
+            let others = word.keys.iter().flat_map(|key| {
+                let words = beginning_with(&self.keys, key);
+                words.flat_map(|(_, numbers)| numbers)
+            });
             self.add_holders(
                 &mut answering,
                 others.copied().filter(|number| !spelled.has(*number)),

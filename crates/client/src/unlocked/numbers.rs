@@ -1,5 +1,7 @@
 //! Search by number: IIN, donation number, telephone; each by its beginning.
 
+use std::collections::HashSet;
+
 use infoblood_clinical::{
     isbt128::Din,
     keyboard::{self, Layout},
@@ -9,47 +11,64 @@ use sqlx::{FromRow, SqliteConnection};
 use super::{donors::phone, filters::Filters, search::COUNTED};
 use crate::database::DatabaseError;
 
-/// Answers by number beyond this are not paged through.
-const DEEPEST: u32 = 10_000;
+/// Beginnings that one text may have: of an IIN, a donation number and two telephones.
+const KINDS: usize = 4;
 
-/// Beginnings that one text may have: of an IIN, a donation number and a telephone.
-const KINDS: usize = 3;
+/// Answers to one beginning, in the order of its index: who has several numbers that begin so, at the first of them (`numbers` is in the
+/// same order), and nobody who answers an earlier beginning. A kind that is not asked for is NULL and finds nothing.
+macro_rules! answers {
+    ($begin:literal $(, $earlier:literal)*) => {
+        concat!(
+            "SELECT key, summary FROM number CROSS JOIN name USING (slot) CROSS JOIN donor USING (position)
+             WHERE key >= ", $begin, " AND key < ", $begin, " || '~'
+             AND (?5 = 0 OR blood = ?5) AND deferred >= ?6 AND deferred < ?7
+             AND instr(' ' || numbers || ' ', ' ' || key || ' ') = instr(' ' || numbers, ' ' || ", $begin, ")",
+            $(" AND (instr(' ' || numbers, ' ' || ", $earlier, ") > 0) IS NOT TRUE",)*
+            " ORDER BY key, number.slot"
+        )
+    };
+}
 
-/// One page. A kind that is not asked for is NULL and finds nothing. One kind is read after the other, each in the order of its index, as
-/// far as the page goes: an order of the whole would sort everything first.
-const PAGE: &str = "
-        SELECT * FROM (
-            SELECT key, summary FROM number CROSS JOIN name USING (slot) CROSS JOIN donor USING (position)
-            WHERE key >= ?1 AND key < ?1 || '~' AND (?4 = 0 OR blood = ?4) AND deferred >= ?5 AND deferred < ?6
-            ORDER BY key, number.slot)
+/// One page: one kind is read after the other, as far as the page goes; an order of the whole would sort everything first.
+const PAGE: &str = concat!(
+    "SELECT * FROM (",
+    answers!("?1"),
+    ")
+     UNION ALL SELECT * FROM (",
+    answers!("?2", "?1"),
+    ")
+     UNION ALL SELECT * FROM (",
+    answers!("?3", "?1", "?2"),
+    ")
+     UNION ALL SELECT * FROM (",
+    answers!("?4", "?1", "?2", "?3"),
+    ")
+     LIMIT ?8 + 0 OFFSET ?9"
+);
+/// Whose the keys are, in one row: rows cost more than what is in them. Parameters as above.
+const SLOTS: &str = "
+    SELECT json_group_array(slot) FROM (
+        SELECT slot FROM number WHERE key >= ?1 AND key < ?1 || '~'
+        UNION ALL SELECT slot FROM number WHERE key >= ?2 AND key < ?2 || '~'
+        UNION ALL SELECT slot FROM number WHERE key >= ?3 AND key < ?3 || '~'
+        UNION ALL SELECT slot FROM number WHERE key >= ?4 AND key < ?4 || '~'
+        LIMIT ?8 + 0 OFFSET ?9)";
+const FILTERED_SLOTS: &str = "
+    SELECT json_group_array(slot) FROM (
+        SELECT slot FROM number CROSS JOIN name USING (slot)
+        WHERE key >= ?1 AND key < ?1 || '~' AND (?5 = 0 OR blood = ?5) AND deferred >= ?6 AND deferred < ?7
         UNION ALL
-        SELECT * FROM (
-            SELECT key, summary FROM number CROSS JOIN name USING (slot) CROSS JOIN donor USING (position)
-            WHERE key >= ?2 AND key < ?2 || '~' AND (?4 = 0 OR blood = ?4) AND deferred >= ?5 AND deferred < ?6
-            ORDER BY key, number.slot)
+        SELECT slot FROM number CROSS JOIN name USING (slot)
+        WHERE key >= ?2 AND key < ?2 || '~' AND (?5 = 0 OR blood = ?5) AND deferred >= ?6 AND deferred < ?7
         UNION ALL
-        SELECT * FROM (
-            SELECT key, summary FROM number CROSS JOIN name USING (slot) CROSS JOIN donor USING (position)
-            WHERE key >= ?3 AND key < ?3 || '~' AND (?4 = 0 OR blood = ?4) AND deferred >= ?5 AND deferred < ?6
-            ORDER BY key, number.slot)
-        LIMIT ?7 + 0 OFFSET ?8";
-const COUNT: &str = "
-    SELECT count(*) FROM (
-        SELECT 1 FROM number CROSS JOIN name USING (slot)
-        WHERE key >= ?1 AND key < ?1 || '~' AND (?4 = 0 OR blood = ?4) AND deferred >= ?5 AND deferred < ?6
+        SELECT slot FROM number CROSS JOIN name USING (slot)
+        WHERE key >= ?3 AND key < ?3 || '~' AND (?5 = 0 OR blood = ?5) AND deferred >= ?6 AND deferred < ?7
         UNION ALL
-        SELECT 1 FROM number CROSS JOIN name USING (slot)
-        WHERE key >= ?2 AND key < ?2 || '~' AND (?4 = 0 OR blood = ?4) AND deferred >= ?5 AND deferred < ?6
-        UNION ALL
-        SELECT 1 FROM number CROSS JOIN name USING (slot)
-        WHERE key >= ?3 AND key < ?3 || '~' AND (?4 = 0 OR blood = ?4) AND deferred >= ?5 AND deferred < ?6
-        LIMIT ?7 + 0)";
-const COUNT_ALL: &str = "
-    SELECT count(*) FROM (
-        SELECT 1 FROM number WHERE key >= ?1 AND key < ?1 || '~'
-        UNION ALL SELECT 1 FROM number WHERE key >= ?2 AND key < ?2 || '~'
-        UNION ALL SELECT 1 FROM number WHERE key >= ?3 AND key < ?3 || '~'
-        LIMIT ?4 + 0)";
+        SELECT slot FROM number CROSS JOIN name USING (slot)
+        WHERE key >= ?4 AND key < ?4 || '~' AND (?5 = 0 OR blood = ?5) AND deferred >= ?6 AND deferred < ?7
+        LIMIT ?8 + 0 OFFSET ?9)";
+/// Keys that are counted at first: some more than people, who may have several.
+const KEYS: u32 = 1_280;
 
 /// Beginnings of keys in `number`, each of one kind.
 #[derive(Debug, PartialEq, Eq)]
@@ -70,10 +89,15 @@ struct Row {
 impl Numbers {
     /// Reads the field; `None` for what is no number.
     pub(super) fn parse(text: &str) -> Option<Self> {
+        // A donation number is printed in groups.
+        let compact: String = text
+            .chars()
+            .filter(|c| !c.is_whitespace() && *c != '-')
+            .collect();
         for typed in [
-            text.to_uppercase(),
-            keyboard::decode(text, Layout::Russian),
-            keyboard::decode(text, Layout::Kazakh),
+            compact.to_uppercase(),
+            keyboard::decode(&compact, Layout::Russian),
+            keyboard::decode(&compact, Layout::Kazakh),
         ] {
             if let Ok(din) = Din::parse(&typed)
                 && !typed.bytes().all(|byte| byte.is_ascii_digit())
@@ -84,18 +108,16 @@ impl Numbers {
         let bare = text.trim_start_matches('+');
         let bare: String = bare.chars().filter(|c| !matches!(c, '(' | ')')).collect();
         if let Some(digits) = keyboard::digits(&bare) {
-            let mut keys = vec![format!("i{digits}"), format!("d{digits}")];
-            keys.extend(phone(&digits).map(|phone| format!("p{phone}")));
             if text.starts_with('+') {
-                keys.retain(|key| key.starts_with('p'));
+                let national = digits.strip_prefix('7').map(str::to_owned);
+                let national = national.or_else(|| phone(&digits)).unwrap_or(digits);
+                return Some(Self(vec![format!("p{national}")]));
             }
+            let mut keys = vec![format!("i{digits}"), format!("d{digits}")];
+            keys.extend(phones(&digits).map(|phone| format!("p{phone}")));
             return Some(Self(keys));
         }
-        let typed: String = text
-            .chars()
-            .filter(|c| !c.is_whitespace())
-            .map(|c| c.to_ascii_uppercase())
-            .collect();
+        let typed = compact.to_ascii_uppercase();
         let has = |kind: fn(&u8) -> bool| typed.as_bytes().iter().any(kind);
         let is_beginning = typed.bytes().all(|byte| byte.is_ascii_alphanumeric())
             && has(u8::is_ascii_digit)
@@ -104,7 +126,16 @@ impl Numbers {
     }
 }
 
-/// How many answer, at most one more than is counted, and one row more than a page has. In the order of the numbers, IINs first.
+/// How telephone numbers may begin of which somebody typed the beginning. A whole number is one; of a shorter one a leading 7 or 8 may stand for
+/// the country, or not.
+fn phones(digits: &str) -> impl Iterator<Item = String> {
+    let whole = phone(digits);
+    let is_short = whole.as_deref() == Some(digits) && digits.len() < 11;
+    let national = digits.strip_prefix(['7', '8']).filter(|_| is_short);
+    whole.into_iter().chain(national.and_then(phone))
+}
+
+/// How many people answer, at most one more than is counted, and one row more than a page has. In the order of the numbers, IINs first.
 pub(super) async fn search(
     cache: &mut SqliteConnection,
     numbers: &Numbers,
@@ -112,7 +143,6 @@ pub(super) async fn search(
     skip: u32,
     limit: u32,
 ) -> Result<(u64, Vec<Found>), DatabaseError> {
-    let skip = skip.min(DEEPEST);
     // All kinds in one statement: each one more costs a way to the thread that has the connection, and back.
     let mut query = sqlx::query_as::<_, Row>(PAGE);
     for at in 0..KINDS {
@@ -127,31 +157,50 @@ pub(super) async fn search(
         .fetch_all(&mut *cache)
         .await?;
     let total = if skip == 0 && rows.len() <= limit as usize {
-        rows.len() as i64
+        rows.len()
     } else {
         count(cache, numbers, filters).await?
     };
     let found = rows.into_iter().map(Found::from).collect();
-    Ok((total.min(COUNTED + 1).unsigned_abs(), found))
+    Ok((total as u64, found))
 }
 
+/// How many people answer, at most one more than is counted.
 async fn count(
     cache: &mut SqliteConnection,
     numbers: &Numbers,
     filters: &Filters,
-) -> Result<i64, DatabaseError> {
-    let sql = if filters.is_empty() { COUNT_ALL } else { COUNT };
-    let mut query = sqlx::query_scalar(sql);
-    for at in 0..KINDS {
-        query = query.bind(numbers.0.get(at));
-    }
-    if !filters.is_empty() {
-        query = query
+) -> Result<usize, DatabaseError> {
+    let enough = COUNTED as usize + 1;
+    let sql = if filters.is_empty() {
+        SLOTS
+    } else {
+        FILTERED_SLOTS
+    };
+    let mut people: HashSet<u32> = HashSet::new();
+    let (mut keys, mut skip) = (KEYS, 0);
+    loop {
+        let mut query = sqlx::query_scalar(sql);
+        for at in 0..KINDS {
+            query = query.bind(numbers.0.get(at));
+        }
+        let slots: String = query
             .bind(filters.blood)
             .bind(filters.deferred().start)
-            .bind(filters.deferred().end);
+            .bind(filters.deferred().end)
+            .bind(keys)
+            .bind(skip)
+            .fetch_one(&mut *cache)
+            .await?;
+        let slots: Vec<u32> =
+            serde_json::from_str(&slots).map_err(|error| sqlx::Error::Decode(Box::new(error)))?;
+        let is_all = slots.len() < keys as usize;
+        people.extend(slots);
+        if is_all || people.len() >= enough {
+            return Ok(people.len().min(enough));
+        }
+        (skip, keys) = (skip + keys, keys.saturating_mul(2));
     }
-    Ok(query.bind(COUNTED + 1).fetch_one(cache).await?)
 }
 
 impl From<Row> for Found {
@@ -189,6 +238,23 @@ mod tests {
         assert_eq!(keys("ля00126000001"), some("dKZ00126000001"));
         assert_eq!(keys("ЛЯққ\"ә,қққққ\""), some("dKZ00126000001"));
         assert_eq!(keys("KZ001"), some("dKZ001"));
+        for same in [
+            "KZ001-26-000001",
+            "KZ001 26 000001",
+            "kz001-26 000001",
+            "ля001-26-000001",
+            "ЛЯққ\"-ә,-қққққ\"",
+        ] {
+            assert_eq!(keys(same), some("dKZ00126000001"), "{same}");
+        }
+        assert_eq!(keys("KZ001-26-0"), some("dKZ001260"));
+        assert_eq!(keys("+7 701"), some("p701"));
+        assert_eq!(keys("+7 7"), some("p7"));
+        assert_eq!(keys("+49 30"), some("p4930"));
+        assert_eq!(keys("8701"), some("i8701 d8701 p8701 p701"));
+        assert_eq!(keys("7701"), some("i7701 d7701 p7701 p701"));
+        assert_eq!(keys("701"), some("i701 d701 p701"));
+        assert_eq!(keys("87"), some("i87 d87"));
         for name in [
             "",
             "Қасымова",

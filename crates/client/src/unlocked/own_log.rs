@@ -188,7 +188,7 @@ async fn names(
     .map_err(DatabaseError::from)?;
     Ok(stored
         .iter()
-        .filter_map(|json| Record::parse_line(json.as_bytes()).ok())
+        .filter_map(|json| Record::received(json.as_bytes()).ok())
         .filter_map(|record| match record.resource {
             // What is not understood is not told.
             Resource::Patient(patient) if patient.modifier_extension.is_empty() => {

@@ -7,7 +7,7 @@ use infoblood_agreement::{audit::Action, gate::Unlocked};
 use infoblood_clinical::{
     fhir::{Record, Resource, is_id},
     iin::Iin,
-    names::{Sorter, search_key, spelling},
+    names::{Sorter, plain, search_key},
     recipient::{Facts, Summary, references},
 };
 use jiff::Timestamp;
@@ -43,7 +43,7 @@ pub struct RecipientRow {
 pub struct RecipientPage {
     /// How many answer in all; no more than [`super::DonorPage::COUNTED`] are counted, and one more says that there are others.
     pub total: u64,
-    /// In Kazakh order; where no more than 200 answer, exact spellings first. Answers to a number are in its order.
+    /// In Kazakh order, those spelled as typed first. Answers to a number are in its order.
     pub rows: Vec<RecipientRow>,
     /// Give it back for the next page.
     pub next: Option<String>,
@@ -58,7 +58,7 @@ pub struct RecipientCard {
     pub same_iin: u32,
     /// When the access was recorded.
     pub logged_at: Timestamp,
-    /// Age of the data: when the change feed was last read to its end.
+    /// Age of the data: when the change feed was last read to its end; `None` while they are not whole.
     pub as_of: Option<Timestamp>,
 }
 
@@ -139,7 +139,7 @@ async fn resources(cache: &mut SqliteConnection, id: &str) -> Result<Vec<Resourc
     .await?;
     let further = stored
         .iter()
-        .filter_map(|json| Record::parse_line(json.as_bytes()).ok());
+        .filter_map(|json| Record::received(json.as_bytes()).ok());
     resources.extend(further.map(|record| record.resource));
     Ok(resources)
 }
@@ -206,7 +206,7 @@ impl Changes {
                 &summary.given,
                 summary.patronymic.as_deref(),
             ),
-            spelling: format!(" {}", spelling(&name)),
+            spelling: format!(" {}", plain(&name)),
             terms: search_key(&name),
             iin: summary.iin.chars().filter(char::is_ascii_digit).collect(),
             summary,

@@ -1,7 +1,7 @@
 //! The search field: names in any spelling, and numbers.
 //!
 //! Names are looked for in memory ([`super::names`]), which knows the place of every answer among the rows; only the rows of a page are
-//! read. Up to [`super::names::RANKED`] answers are put in order of spelling first, more are in Kazakh order alone.
+//! read. Those spelled as typed come first.
 //!
 //! `LIMIT ? + 0` in searches: a bare `LIMIT ?` is looked into when the statement is planned, so every new binding plans it again, which
 //! takes longer than the search.
@@ -28,6 +28,8 @@ use crate::{database::DatabaseError, session::UnlockError};
 pub(super) const COUNTED: i64 = 1_000;
 /// Longer texts are no name and no number.
 const LONGEST: usize = 200;
+/// Answers by number beyond this are not paged through.
+pub(super) const DEEPEST: u32 = 10_000;
 
 /// What is looked for. A text alone becomes one without filters.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -81,7 +83,7 @@ pub(super) async fn search(
     let after = after.and_then(After::parse);
     if let Some(numbers) = Numbers::parse(text) {
         let skip = match after {
-            Some(After::Number(skip)) => skip,
+            Some(After::Number(skip)) => skip.min(DEEPEST),
             _ => 0,
         };
         let (total, found) = numbers::search(cache, &numbers, &filters, skip, limit).await?;
@@ -94,7 +96,9 @@ pub(super) async fn search(
         return Ok(DonorPage {
             total,
             rows,
-            next: has_more.then(|| After::Number(skip + limit).write()),
+            next: next_skip(skip, limit)
+                .filter(|_| has_more)
+                .map(|skip| After::Number(skip).write()),
         });
     }
     let query = Query::parse(text);
@@ -120,6 +124,11 @@ pub(super) async fn search(
         limit,
         today,
     )
+}
+
+/// How many answers by number stand before the next page; `None` at the deepest one.
+pub(super) fn next_skip(skip: u32, limit: u32) -> Option<u32> {
+    Some(skip.saturating_add(limit)).filter(|next| *next <= DEEPEST)
 }
 
 /// Rows after a place, one more than a page has.

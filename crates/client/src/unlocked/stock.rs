@@ -32,13 +32,13 @@ const KIND: &str = "BiologicallyDerivedProduct";
 /// The stock, as counted now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stock {
-    /// What there is.
+    /// What there is; not counted while the data are not whole.
     pub inventory: Inventory,
     /// What expires soon, the nearest first; at most 50.
     pub expiring: Vec<Component>,
     /// The moment that counts for expiries, in the place of the site.
     pub now: Zoned,
-    /// Age of the data: when the change feed was last read to its end.
+    /// Age of the data: when the change feed was last read to its end; `None` while they are not whole.
     pub as_of: Option<Timestamp>,
 }
 
@@ -73,13 +73,17 @@ impl UnlockedWorkstation {
         self.admit(gate, Action::PatientQuery, None).await?;
         let now = self.site_now();
         let mut connection = self.cache().await?;
-        let rules = StockRules::builtin();
-        let (inventory, expiring) = count(&mut connection, filter, &now, rules).await?;
+        let as_of = cache::as_of(&mut connection).await?;
+        let (inventory, expiring) = if as_of.is_some() {
+            count(&mut connection, filter, &now, StockRules::builtin()).await?
+        } else {
+            (Inventory::uncounted(), Vec::new())
+        };
         Ok(Stock {
             inventory,
             expiring,
             now,
-            as_of: cache::as_of(&mut connection).await?,
+            as_of,
         })
     }
 }
@@ -309,7 +313,7 @@ async fn expiring(
     .await?;
     Ok(stored
         .iter()
-        .filter_map(|json| Record::parse_line(json.as_bytes()).ok())
+        .filter_map(|json| Record::received(json.as_bytes()).ok())
         .filter_map(|record| match record.resource {
             Resource::BiologicallyDerivedProduct(product) => Some(Component::read(&product)),
             _ => None,

@@ -142,7 +142,7 @@ pub(super) fn group(id: &str, donor: &str, group: &str) -> String {
 
 pub(super) fn donation(id: &str, donor: &str, din: &str) -> String {
     put(&format!(
-        r#"{{"resourceType":"Procedure","id":"{id}","status":"completed","identifier":[{{"system":"urn:infoblood:id:din","value":"{din}"}}],"subject":{{"reference":"Patient/{donor}"}},"occurrenceDateTime":"2026-01-01"}}"#
+        r#"{{"resourceType":"Procedure","id":"{id}","status":"completed","identifier":[{{"system":"urn:infoblood:id:din","value":"{din}"}}],"code":{{"coding":[{{"system":"urn:infoblood:donation-kind","code":"whole-blood"}}]}},"subject":{{"reference":"Patient/{donor}"}},"occurrenceDateTime":"2026-01-01"}}"#
     ))
 }
 
@@ -218,6 +218,8 @@ async fn names_numbers_and_filters() {
         ["b"],
         "its last day counts"
     );
+    filter.deferral = Some(DeferralState::Unclear);
+    assert_eq!(cache.ids(filter.clone()).await, [""; 0]);
     filter.deferral = Some(DeferralState::None);
     assert_eq!(cache.ids(filter.clone()).await, ["d", "e", "c"]);
     filter.text = "кас".into();
@@ -233,28 +235,101 @@ async fn names_numbers_and_filters() {
     assert_eq!(cache.ids(filter).await, ["b"]);
 }
 
-/// One text may begin an IIN, a donation number and a telephone: a page goes on from one kind to the next.
+/// Whoever is not understood is never among those whom nothing forbids to give, by name or by number.
+#[tokio::test]
+async fn who_is_not_understood_is_told_apart() {
+    let mut cache = Cache::new().await;
+    let unclear = |id: &str, more: &str| {
+        let line = patient(id, "Ким", "Яна", "850715400129");
+        line.replacen("\"id\"", &format!("{more},\"id\""), 1)
+    };
+    cache
+        .apply(&[
+            patient("a", "Ким", "Яна", "850715400129"),
+            unclear("b", r#""active":false"#),
+            unclear("c", r#""deceasedBoolean":true"#),
+            flag("f", "c", Some("2026-12-31")),
+            unclear("d", r#""active":false"#),
+            flag("g", "d", None),
+            patient("e", "Ким", "Яна", "850715400129"),
+            donation("p", "e", "KZ00126000001").replace("whole-blood", "granulocytes"),
+        ])
+        .await;
+    for text in ["", "ким", "850715"] {
+        for (state, expected) in [
+            (DeferralState::None, &["a"][..]),
+            (DeferralState::Temporary, &[]),
+            (DeferralState::Unclear, &["b", "c", "e"]),
+            (DeferralState::Permanent, &["d"]),
+        ] {
+            let filter = Search {
+                text: text.to_owned(),
+                deferral: Some(state),
+                ..Search::default()
+            };
+            let mut found = cache.ids(filter.clone()).await;
+            found.sort();
+            assert_eq!(found, expected, "{text} {state:?}");
+            let page = cache.page(filter, None, 9).await;
+            assert!(page.rows.iter().all(|row| row.deferral == state));
+        }
+    }
+    // Put right, nothing is left of it.
+    cache
+        .apply(&[patient("b", "Ким", "Яна", "850715400129")])
+        .await;
+    let filter = Search {
+        deferral: Some(DeferralState::None),
+        ..Search::default()
+    };
+    assert_eq!(cache.ids(filter).await, ["a", "b"]);
+}
+
+/// One text may begin an IIN, a donation number and a telephone: a page goes on from one kind to the next, and shows everybody once, at the first
+/// number that answers.
 #[tokio::test]
 async fn kinds_of_numbers_follow_one_another() {
     let mut cache = Cache::new().await;
-    let mut lines: Vec<String> = (0..7)
-        .map(|n| patient(&format!("n{n}"), "Ким", "Ада", &format!("70100{n}000000")))
-        .collect();
-    lines.extend((0..4).map(|n| donation(&format!("p{n}"), "n1", &format!("701002600000{n}"))));
-    cache.apply(&lines).await;
-    let numbers = |rows: Vec<DonorRow>| -> Vec<String> {
-        let number = |row: DonorRow| row.matched.unwrap_or(row.summary.iin);
-        rows.into_iter().map(number).collect()
+    // Telephones end in what the ids' letters add up to, and some do not begin so.
+    let somebody = |id: &str, iin: &str, telephone: &str| {
+        patient(id, "Ким", "Ада", iin).replace("+7 701", telephone)
     };
-    let mut expected: Vec<String> = (0..7).map(|n| format!("70100{n}000000")).collect();
-    expected.extend((0..4).map(|n| format!("701002600000{n}")));
-    // Telephones end in what the ids' letters add up to.
-    expected.extend((158..165).map(|n| format!("7010002{n}")));
+    let mut lines = Vec::new();
+    lines.extend((0..7).map(|n| {
+        somebody(
+            &format!("i{n}"),
+            &format!("70100{n}000000"),
+            ["+7 701", "+7 705"][n % 2],
+        )
+    }));
+    lines.extend((0..4).map(|n| somebody(&format!("d{n}"), "", "+7 705")));
+    lines.extend((0..5).map(|n| somebody(&format!("p{n}"), "", "8 701")));
+    // Three donations of everybody in turn, two people of each kind among them.
+    let giving = ["d3", "i1", "d0", "p0", "d1", "d2"];
+    lines.extend((0..18).map(|n| {
+        donation(
+            &format!("t{n}"),
+            giving[n % 6],
+            &format!("70100260000{n:02}"),
+        )
+    }));
+    cache.apply(&lines).await;
+    let numbers = |rows: Vec<DonorRow>| -> Vec<(String, Option<String>)> {
+        rows.into_iter()
+            .map(|row| (row.summary.id, row.matched))
+            .collect()
+    };
+    let mut expected: Vec<(String, Option<String>)> =
+        (0..7).map(|n| (format!("i{n}"), None)).collect();
+    for (n, id) in giving.into_iter().enumerate().filter(|(_, id)| *id != "i1") {
+        expected.push((id.to_owned(), Some(format!("70100260000{n:02}"))));
+    }
+    expected.extend((1..5).map(|n| (format!("p{n}"), Some(format!("70100021{}", 60 + n)))));
     for limit in 1..20 {
         let (mut found, mut after) = (Vec::new(), None::<String>);
         loop {
             let page = cache.page("7010", after.as_deref(), limit).await;
-            assert_eq!(page.total, 18);
+            assert_eq!(page.total, 16);
             found.extend(numbers(page.rows));
             after = page.next;
             if after.is_none() {
@@ -270,6 +345,128 @@ async fn kinds_of_numbers_follow_one_another() {
     };
     let page = cache.page(filter, None, 2).await;
     assert_eq!((page.total, page.rows.len()), (0, 0));
+    for beginning in ["+7 701 0", "87010", "77010"] {
+        let page = cache.page(beginning, None, 20).await;
+        assert_eq!((page.total, page.rows.len()), (9, 9), "{beginning}");
+    }
+}
+
+#[tokio::test]
+async fn pages_of_numbers_end_at_the_deepest() {
+    use base64::Engine as _;
+    let mut cache = Cache::new().await;
+    let lines: Vec<String> = (0..10_060)
+        .map(|n| patient(&format!("n{n:05}"), "Ким", "Ада", &format!("8501010{n:05}")))
+        .collect();
+    for lines in lines.chunks(2_000) {
+        cache.apply(lines).await;
+    }
+    let (mut found, mut after) = (Vec::new(), None::<String>);
+    loop {
+        let page = cache.page("850101", after.as_deref(), 200).await;
+        assert_eq!(page.total, 1_001);
+        found.extend(page.rows.into_iter().map(|row| row.summary.id));
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+        assert!(found.len() <= 10_000, "pages without end");
+    }
+    let expected: Vec<String> = (0..10_060).map(|n| format!("n{n:05}")).collect();
+    assert_eq!(found, expected);
+    for skip in [10_000, 10_001, u32::MAX - 1, u32::MAX] {
+        let forged = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(skip.to_be_bytes());
+        let page = cache.page("850101", Some(&forged), 20).await;
+        assert_eq!(
+            (page.rows[0].summary.id.as_str(), page.next),
+            ("n10000", None),
+            "{skip}"
+        );
+    }
+}
+
+/// However many numbers they have.
+#[tokio::test]
+async fn people_are_counted_not_their_numbers() {
+    let mut cache = Cache::new().await;
+    for donors in [0_u64..300, 300..600, 600..900, 900..1_200] {
+        let lines: Vec<String> = donors
+            .clone()
+            .flat_map(|n| {
+                let somebody = patient(&format!("n{n}"), "Ким", "Ада", "");
+                let number = move |m| format!("KZ00126{m}{n:05}");
+                let gave = move |m| donation(&format!("p{m}-{n}"), &format!("n{n}"), &number(m));
+                (0..6).map(gave).chain([somebody])
+            })
+            .collect();
+        cache.apply(&lines).await;
+        let page = cache.page("KZ001", None, 20).await;
+        assert_eq!((page.total, page.rows.len()), (donors.end.min(1_001), 20));
+        let filter = Search {
+            text: "KZ001".into(),
+            blood: None,
+            deferral: Some(DeferralState::None),
+        };
+        assert_eq!(
+            cache.page(filter, None, 20).await.total,
+            donors.end.min(1_001)
+        );
+    }
+}
+
+/// However many answer, whoever is spelled as typed comes first.
+#[tokio::test]
+async fn exact_spellings_come_first_among_many() {
+    let mut cache = Cache::new().await;
+    let mut lines: Vec<String> = (0..300)
+        .map(|n| patient(&format!("n{n:03}"), "Касымова", "Асель", ""))
+        .collect();
+    lines.push(patient("q", "Қасымова", "Әсел", ""));
+    lines.push(patient("k1", "Касым-Али", "Ада", ""));
+    lines.push(patient("k2", "Қасым-Әли", "Ада", ""));
+    cache.apply(&lines).await;
+    let all = cache.ids("қасымова").await;
+    assert_eq!((all.len(), all[0].as_str()), (301, "q"));
+    assert!(all[1..].is_sorted(), "and each once");
+    let all = cache.ids("касымова").await;
+    assert_eq!((all.len(), all[300].as_str()), (301, "q"));
+    assert_eq!(cache.ids("қасым-әли").await, ["k2", "k1"]);
+    assert_eq!(cache.ids("касым-али").await, ["k1", "k2"]);
+    assert_eq!(cache.ids("Kasym Ali").await.len(), 2);
+}
+
+/// What was left out is counted with the cursor, until the cache is emptied.
+#[tokio::test]
+async fn what_was_left_out_is_counted() {
+    let mut cache = Cache::new().await;
+    let apply = async |cache: &mut Cache, lines: &[&str]| {
+        let batch = Batch::read(lines.join("\n").as_bytes());
+        let cursor = batch.next_cursor();
+        let (connection, names) = (&mut cache.connection, &mut cache.names);
+        let from = cache.cursor.as_deref();
+        let written = feed::write(
+            connection,
+            names,
+            &cache.sorter,
+            Stream::All,
+            from,
+            batch,
+            0,
+        );
+        assert!(written.await.unwrap());
+        cache.cursor = cursor.or(cache.cursor.take());
+        cache::left_out(&mut cache.connection).await.unwrap()
+    };
+    let person = patient("a", "Ким", "Яна", "");
+    let strange = put("{}");
+    let lines = ["{", &person, &strange, "{"];
+    assert_eq!(apply(&mut cache, &lines).await, 2, "up to the cursor");
+    assert_eq!(apply(&mut cache, &["{"]).await, 2, "no cursor");
+    assert_eq!(apply(&mut cache, &[&person]).await, 2);
+    let end = r#"{"cursor":"2","end":true,"more":false}"#;
+    assert_eq!(apply(&mut cache, &["{", end]).await, 3);
+    cache.clear().await;
+    assert_eq!(cache::left_out(&mut cache.connection).await.unwrap(), 0);
 }
 
 #[tokio::test]
@@ -436,7 +633,10 @@ async fn numbers_of_a_cache_from_before_find_whom_they_found() {
     .await
     .unwrap();
     cache.close().await.unwrap();
-    let mut cache = database::open(&path, &[7; 32], MIGRATIONS).await.unwrap();
+    // Later ones empty the cache.
+    let mut cache = database::open(&path, &[7; 32], &MIGRATIONS[..6])
+        .await
+        .unwrap();
     let found: Vec<String> = sqlx::query_scalar(
         "SELECT key || id FROM number LEFT JOIN donor USING (slot) ORDER BY key, id",
     )
@@ -444,4 +644,14 @@ async fn numbers_of_a_cache_from_before_find_whom_they_found() {
     .await
     .unwrap();
     assert_eq!(found, ["i1a", "i1b", "p7b"]);
+    // Later the names are spelled otherwise: nothing is left that answers by what they were.
+    cache.close().await.unwrap();
+    let mut cache = database::open(&path, &[7; 32], MIGRATIONS).await.unwrap();
+    let left: i64 = sqlx::query_scalar(
+        "SELECT (SELECT count(*) FROM donor) + (SELECT count(*) FROM name) + (SELECT count(*) FROM number)",
+    )
+    .fetch_one(&mut cache)
+    .await
+    .unwrap();
+    assert_eq!(left, 0);
 }

@@ -245,6 +245,8 @@ async fn a_cut_feed_resumes_where_it_ended() {
         Fault::Change(Arc::new(|bytes| bytes[..bytes.len() * 2 / 3].to_vec())),
     );
     assert_eq!(open.refresh().await.unwrap_err().code(), "server-truncated");
+    let cut = open.changes();
+    assert!(cut > 0, "what came before the cut is new");
     central.honest();
     central.fault("/v1/changes", Fault::Break(20_000));
     assert_eq!(open.refresh().await.unwrap_err().code(), "server-truncated");
@@ -262,15 +264,23 @@ async fn a_cut_feed_resumes_where_it_ended() {
                 "{{\"cursor\":\"1\",\"op\":\"put\",\"resource\":{{\"resourceType\":\"Patient\",\"id\":\"x\",\"x\":\"{}\"}}}}\n",
                 "x".repeat(300 * 1024)
             );
+            let longer = huge.replace("\"x\":\"", &format!("\"x\":\"{}", "x".repeat(2 << 20)));
             let bad = b"{broken\n{\"cursor\":\"1\",\"op\":\"put\",\"resource\":{\"resourceType\":\"Spaceship\",\"id\":\"x\"}}\n";
-            [bad.as_slice(), huge.as_bytes(), &bytes].concat()
+            [bad.as_slice(), huge.as_bytes(), longer.as_bytes(), &bytes].concat()
         })),
     );
     let refreshed = open.refresh().await.unwrap();
-    assert!(refreshed.skipped >= 6, "{refreshed:?}");
+    assert!(refreshed.skipped >= 8, "{refreshed:?}");
+    assert_eq!(open.left_out().await.unwrap(), refreshed.skipped);
     let page = open.search(open.gate(), "", None, 100).await.unwrap();
     assert_eq!(page.total, 60);
     assert!(open.data_as_of().await.unwrap().is_some());
+    // Looking again finds nothing new, and says so.
+    central.honest();
+    let changes = open.changes();
+    assert!(changes > cut);
+    open.refresh().await.unwrap();
+    assert_eq!(open.changes(), changes);
 }
 
 #[tokio::test]

@@ -12,6 +12,7 @@ mod crash;
 mod donations;
 mod full;
 mod hostile;
+mod incomplete;
 mod kill;
 mod lease;
 mod own_log;

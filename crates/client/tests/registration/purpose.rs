@@ -88,10 +88,10 @@ async fn paper_and_clipboard_leave_an_event_for_each_person_and_nothing_in_the_r
         let wrong = [ids[0].clone(), wrong.to_owned()];
         assert_eq!(
             taken(Taking::Copy, &wrong).await,
-            (Err("patient-locked"), 0)
+            (Err("record-unknown"), 0)
         );
     }
-    assert_eq!(taken(Taking::Copy, &[]).await, (Err("patient-locked"), 0));
+    assert_eq!(taken(Taking::Copy, &[]).await, (Err("record-unknown"), 0));
 
     machine.clock.0.store(31 * DAY, Ordering::SeqCst);
     assert_eq!(open.mode(), Some(Mode::ReadOnly));

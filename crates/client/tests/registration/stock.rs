@@ -49,7 +49,7 @@ async fn every_look_leaves_an_event_and_recipients_are_no_donors() {
     let unknown = logged!(open.card(gate, &one.id)).unwrap_err();
     assert_eq!(
         unknown.code(),
-        "patient-locked",
+        "record-unknown",
         "no donor's card of a recipient"
     );
 

@@ -174,6 +174,65 @@ fn one_number_twice() {
     assert_eq!(facts.others, ["c1"], "it names another donor");
 }
 
+fn group(id: &str, person: &str, code: &str) -> String {
+    format!(
+        r#"{{"resourceType":"Observation","id":"{id}","status":"final","code":{{"coding":[{{"system":"http://loinc.org","code":"882-1"}}]}},"subject":{{"reference":"Patient/{person}"}},"valueCodeableConcept":{{"coding":[{{"system":"urn:infoblood:blood-group","code":"{code}"}}]}}}}"#
+    )
+}
+
+#[test]
+fn the_groups_of_all_who_may_be_the_donor_are_joined() {
+    let told = |lines: &[String]| {
+        let facts = facts(lines).unwrap();
+        let conflict = facts.blood_conflict.iter();
+        let conflict: Vec<_> = conflict
+            .map(|stated| (stated.value.code(), stated.sources[0].record.clone()))
+            .collect();
+        (facts.blood.map(|group| group.code()), conflict)
+    };
+    let one = [
+        donation("p-1", "d-1", DIN, "2026-03-01"),
+        group("o-1", "d-1", "A-"),
+        group("o-2", "d-1", "A+"),
+    ];
+    let both = vec![("A+", "o-2".to_owned()), ("A-", "o-1".to_owned())];
+    assert_eq!(told(&one), (Some("A+"), both));
+    let two = [
+        donation("p-1", "d-1", DIN, "2026-03-01"),
+        donation("p-2", "d-2", DIN, "2026-03-02"),
+        group("o-1", "d-1", "A-"),
+        group("o-2", "d-2", "O+"),
+    ];
+    let both = vec![("O+", "o-2".to_owned()), ("A-", "o-1".to_owned())];
+    assert_eq!(told(&two), (None, both), "of whoever it may be");
+    let alike = [
+        donation("p-1", "d-1", DIN, "2026-03-01"),
+        donation("p-2", "d-2", DIN, "2026-03-02"),
+        group("o-1", "d-1", "A-"),
+        group("o-2", "d-2", "A-"),
+    ];
+    assert_eq!(told(&alike), (Some("A-"), vec![]));
+}
+
+#[test]
+fn a_donation_of_a_kind_that_is_not_known_is_counted() {
+    let unknown =
+        donation("p-1", "d-1", DIN, "2026-03-01T22:00:00Z").replace("whole-blood", "granulocytes");
+    let mistaken = r#"{"resourceType":"Specimen","id":"s","status":"entered-in-error","subject":{"reference":"Patient/d-1"},"collection":{"quantity":{"value":450,"code":"mL"},"procedure":{"reference":"Procedure/p-1"}}}"#;
+    let known = facts(&[unknown, mistaken.into()]).unwrap();
+    assert_eq!((known.kind, known.not_understood), (None, 1));
+    assert_eq!(known.date.as_deref(), Some("2026-03-02"), "at the site");
+    assert_eq!(known.volume_ml, None);
+    let donor = person("d-1", "Ким").replacen("\"id\"", "\"active\":false,\"id\"", 1);
+    let facts_of = facts(&[donation("p-1", "d-1", DIN, "2026-03-01"), donor]);
+    assert_eq!(facts_of.unwrap().not_understood, 1, "who gave it");
+    let stopped = donation("p-1", "d-1", DIN, "2026-03-01").replace("completed", "stopped");
+    assert_eq!(
+        facts(&[stopped]).unwrap().status,
+        Some(DonationStatus::Stopped)
+    );
+}
+
 #[test]
 fn circles_and_two_parents() {
     let facts = facts(&[

@@ -7,20 +7,42 @@ use jiff::civil::Date;
 use super::{Deferral, DeferralKind, Donation, DonationKind, DonationStatus};
 use crate::{
     blood::{BloodGroup, Determined},
-    fhir::{FhirDate, Flag, Identifier, Procedure, Resource, Specimen, system},
+    fhir::{
+        FhirDate, Flag, Identifier, Observation, Procedure, Resource, Specimen, shown_day, system,
+    },
     isbt128::Din,
     rules::Rules,
+    source::{Source, Sources, Stated, groups, stated},
 };
 
-pub(crate) fn determined(id: &str, resources: &[Resource]) -> Determined {
-    let groups: Vec<BloodGroup> = resources
-        .iter()
-        .filter_map(|r| match r {
-            Resource::Observation(o) if o.subject.id_of("Patient") == Some(id) => o.blood_group(),
-            _ => None,
-        })
+fn observations<'a>(
+    id: &'a str,
+    resources: &'a [Resource],
+) -> impl Iterator<Item = &'a Observation> {
+    resources.iter().filter_map(move |r| match r {
+        Resource::Observation(o) if o.subject.id_of("Patient") == Some(id) => Some(o),
+        _ => None,
+    })
+}
+
+pub(super) fn determined(id: &str, resources: &[Resource]) -> Determined {
+    let groups: Vec<BloodGroup> = observations(id, resources)
+        .flat_map(Observation::blood_groups)
         .collect();
     Determined::from_groups(&groups)
+}
+
+/// Every determination of a donor's group, with its source.
+pub(crate) fn determinations(id: &str, resources: &[Resource]) -> Vec<(BloodGroup, Source)> {
+    groups(observations(id, resources), &Sources::read(resources))
+}
+
+/// What disagrees, with the sources of each.
+pub(crate) fn conflict(
+    determined: &Determined,
+    found: &[(BloodGroup, Source)],
+) -> Vec<Stated<BloodGroup>> {
+    stated(determined.conflict.iter().copied(), found)
 }
 
 /// Flags of a donor that count: active ones, and those of which it cannot be said that they do not.
@@ -28,7 +50,7 @@ pub(super) fn flags<'a>(id: &'a str, resources: &'a [Resource]) -> impl Iterator
     resources.iter().filter_map(move |r| match r {
         Resource::Flag(f)
             if f.subject.id_of("Patient") == Some(id)
-                && (f.status == "active" || is_modified(f) && f.status != "entered-in-error") =>
+                && (f.status == "active" || f.is_modified() && f.status != "entered-in-error") =>
         {
             Some(f)
         }
@@ -36,21 +58,10 @@ pub(super) fn flags<'a>(id: &'a str, resources: &'a [Resource]) -> impl Iterator
     })
 }
 
-fn is_modified(flag: &Flag) -> bool {
-    flag.implicit_rules.is_some() || !flag.modifier_extension.is_empty()
-}
-
 /// Last day a flag can mean; `None` is permanent. An end that is not understood counts as none: the safer value.
 pub(super) fn end_of(flag: &Flag) -> Option<Date> {
-    if is_modified(flag) {
-        return None;
-    }
-    flag.period
-        .as_ref()?
-        .end
-        .as_deref()
-        .and_then(FhirDate::parse)
-        .map(|end| end.last)
+    let (_, last) = flag.days();
+    last.filter(|_| !flag.is_modified())
 }
 
 pub(crate) fn deferrals(
@@ -70,7 +81,7 @@ pub(crate) fn deferrals(
 }
 
 fn deferral(flag: &Flag, end: Option<Date>, today: Date, rules: &Rules) -> Deferral {
-    if is_modified(flag) {
+    if flag.is_modified() {
         return Deferral {
             kind: DeferralKind::Permanent,
             reason_kk: rules.not_understood.kk.clone(),
@@ -86,7 +97,7 @@ fn deferral(flag: &Flag, end: Option<Date>, today: Date, rules: &Rules) -> Defer
     let rule = flag
         .code
         .code_in(system::DEFERRAL)
-        .and_then(|code| rules.deferral(code));
+        .and_then(|code| rules.deferral(code, today));
     let fallback = || {
         let display = flag
             .code
@@ -95,11 +106,7 @@ fn deferral(flag: &Flag, end: Option<Date>, today: Date, rules: &Rules) -> Defer
             .find_map(|c| c.display.clone().or_else(|| c.code.clone()));
         flag.code.text.clone().or(display).unwrap_or_default()
     };
-    let start = flag
-        .period
-        .as_ref()
-        .and_then(|p| p.start.as_deref())
-        .and_then(FhirDate::parse);
+    let (start, _) = flag.days();
     let reason = |language: &str, of_rule: Option<&String>| {
         flag.code
             .text_in(language)
@@ -118,7 +125,7 @@ fn deferral(flag: &Flag, end: Option<Date>, today: Date, rules: &Rules) -> Defer
             _ => reason("kk", rule.map(|r| &r.kk)).unwrap_or_else(fallback),
         },
         reason_ru: reason("ru", rule.map(|r| &r.ru)).unwrap_or_else(fallback),
-        from: start.map(|s| s.first.to_string()).unwrap_or_default(),
+        from: start.map(|day| day.to_string()).unwrap_or_default(),
         until: end.map(|e| e.to_string()),
         days_left: end
             .and_then(|e| today.until(e).ok())
@@ -139,51 +146,44 @@ pub(super) fn donations(id: &str, resources: &[Resource]) -> Vec<Donation> {
             _ => None,
         })
         .collect();
-    let mut found: Vec<(&str, Donation)> = resources
+    let mut found: Vec<(String, &str, Donation)> = resources
         .iter()
         .filter_map(|r| match r {
             Resource::Procedure(p)
                 if p.subject.id_of("Patient") == Some(id) && !r.not_understood() =>
             {
-                Some((
-                    p.occurred()?,
-                    donation(p, volumes.get(p.id.as_str()).copied())?,
-                ))
+                let donation = donation(p, volumes.get(p.id.as_str()).copied())?;
+                Some((shown_day(p.occurred()?), p.occurred()?, donation))
             }
             _ => None,
         })
         .collect();
-    found.sort_by(|(a, _), (b, _)| b.cmp(a));
-    found.into_iter().map(|(_, donation)| donation).collect()
+    found.sort_by(|(a_day, a, _), (b_day, b, _)| (b_day, b).cmp(&(a_day, a)));
+    found.into_iter().map(|(.., donation)| donation).collect()
 }
 
+/// What a timeline shows; also what bars by its interval, or by what is not known of it.
 fn donation(procedure: &Procedure, volume_ml: Option<u32>) -> Option<Donation> {
-    let status = match procedure.status.as_str() {
-        "completed" => DonationStatus::Completed,
-        "not-done" => DonationStatus::NotDone,
-        _ => return None,
-    };
-    let kind = DonationKind::from_code(procedure.code.as_ref()?.code_in(system::DONATION)?)?;
-    let occurred = procedure.occurred()?;
+    let status = DonationStatus::from_code(&procedure.status)?;
+    let kind = procedure.donation_kind();
+    if kind.is_none() && !procedure.may_have_taken() {
+        return None;
+    }
     let din = Identifier::find(&procedure.identifier, system::DIN).and_then(|d| Din::parse(d).ok());
     Some(Donation {
-        date: occurred.split('T').next().unwrap_or(occurred).to_owned(),
+        date: shown_day(procedure.occurred()?),
         din_check: din.map(|d| d.check_char().to_string()),
         din: din.map(|d| d.to_string()),
         kind,
-        volume_ml: volume_ml.filter(|_| status == DonationStatus::Completed),
+        volume_ml: volume_ml.filter(|_| status != DonationStatus::NotDone),
         status,
     })
 }
 
-/// The kind of a donation at which blood may have been taken, and the last day that its date can mean. `None`: nothing was taken, or it is no
-/// donation. One that was stopped brought blood too.
-pub(crate) fn donated_at(procedure: &Procedure) -> Option<(DonationKind, Option<Date>)> {
-    let kind = DonationKind::from_code(procedure.code.as_ref()?.code_in(system::DONATION)?)?;
+/// The kind of a donation at which blood may have been taken, if it is known, and the last day that its date can mean. `None`: nothing was
+/// taken, or it is a transfusion.
+pub(crate) fn donated_at(procedure: &Procedure) -> Option<(Option<DonationKind>, Option<Date>)> {
     let day = procedure.occurred().and_then(FhirDate::parse);
-    (!matches!(
-        procedure.status.as_str(),
-        "not-done" | "preparation" | "entered-in-error"
-    ))
-    .then(|| (kind, day.map(|day| day.last)))
+    let donated = (procedure.donation_kind(), day.map(|day| day.last));
+    procedure.may_have_taken().then_some(donated)
 }

@@ -170,7 +170,12 @@ fn blood_groups_that_disagree_are_all_shown() {
         &group("o-2", "corrected", "A+"),
     ]);
     assert_eq!(two.blood, BloodGroup::from_code("A+"));
-    assert_eq!(two.blood_conflict.len(), 2);
+    let told: Vec<_> = two
+        .blood_conflict
+        .iter()
+        .map(|stated| (stated.value.code(), stated.sources[0].record.as_str()))
+        .collect();
+    assert_eq!(told, [("A+", "o-2"), ("A-", "o-1")], "the safer one first");
     let cancelled = facts(&[
         patient(),
         &group("o-1", "final", "A-"),
@@ -189,6 +194,7 @@ fn donations_latest_first_with_their_volume() {
             r#"{{"resourceType":"Procedure","id":"{id}","identifier":[{{"system":"urn:infoblood:id:din","value":"{din}"}}],"status":"{status}","code":{{"coding":[{{"system":"urn:infoblood:donation-kind","code":"whole-blood"}}]}},"subject":{{"reference":"Patient/d-1"}},"occurrenceDateTime":"{when}"}}"#
         )
     };
+    let mistaken = r#"{"resourceType":"Specimen","id":"s-0","status":"entered-in-error","subject":{"reference":"Patient/d-1"},"collection":{"quantity":{"value":600.0,"code":"mL"},"procedure":{"reference":"Procedure/p-1"}}}"#;
     let volume = r#"{"resourceType":"Specimen","id":"s-1","subject":{"reference":"Patient/d-1"},"collection":{"quantity":{"value":450.0,"code":"mL"},"procedure":{"reference":"Procedure/p-1"}}}"#;
     let lines = [
         donation(
@@ -201,7 +207,7 @@ fn donations_latest_first_with_their_volume() {
         donation("p-3", "entered-in-error", "2026-11-21", "x"),
         donation("p-4", "completed", "2025-12", "KZ0012600000"),
     ];
-    let mut all = vec![volume, patient()];
+    let mut all = vec![volume, mistaken, patient()];
     all.extend(lines.iter().map(String::as_str));
     let found = facts(&all).donations;
     let dates: Vec<_> = found
@@ -221,6 +227,170 @@ fn donations_latest_first_with_their_volume() {
         (Some("KZ00126000001"), Some("V"))
     );
     assert_eq!(found[2].din, None);
+}
+
+#[test]
+fn a_timeline_has_everything_at_which_blood_may_have_been_taken() {
+    let procedure = |id: &str, kind: &str, status: &str, when: &str| {
+        format!(
+            r#"{{"resourceType":"Procedure","id":"{id}","identifier":[{{"system":"urn:infoblood:id:din","value":"KZ00126000001"}}],"status":"{status}","code":{{"coding":[{{"system":"urn:infoblood:donation-kind","code":"{kind}"}}]}},"subject":{{"reference":"Patient/d-1"}},"occurrenceDateTime":"{when}"}}"#
+        )
+    };
+    let lines = [
+        procedure("p-1", "plasma", "stopped", "2026-11-09"),
+        procedure("p-2", "plasma", "in-progress", "2026-11-10"),
+        procedure("p-3", "plasma", "unknown", "2026-11-11"),
+        procedure("p-4", "plasma", "on-hold", "2026-11-12"),
+        procedure("p-5", "granulocytes", "completed", "2026-11-13T22:00:00Z"),
+        // Nothing was taken, and nothing was to be.
+        procedure("p-6", "granulocytes", "not-done", "2026-11-15"),
+        procedure("p-7", "plasma", "preparation", "2026-11-16"),
+    ];
+    let mut all = vec![patient()];
+    all.extend(lines.iter().map(String::as_str));
+    let facts = facts(&all);
+    let told: Vec<_> = facts
+        .donations
+        .iter()
+        .map(|d| (d.date.as_str(), d.kind, d.status))
+        .collect();
+    let plasma = Some(DonationKind::Plasma);
+    assert_eq!(
+        told,
+        [
+            ("2026-11-14", None, DonationStatus::Completed),
+            ("2026-11-12", plasma, DonationStatus::OnHold),
+            ("2026-11-11", plasma, DonationStatus::Unknown),
+            ("2026-11-10", plasma, DonationStatus::InProgress),
+            ("2026-11-09", plasma, DonationStatus::Stopped),
+        ]
+    );
+    assert!(facts.donations[0].din.is_some(), "it can be traced");
+    assert_eq!(facts.not_understood, 1);
+    assert!(facts.next_dates.iter().all(|next| next.date.is_none()));
+}
+
+#[test]
+fn a_list_never_says_that_nothing_forbids_what_is_not_understood() {
+    let state = |lines: &[&str]| {
+        let summary = Summary::assemble("d-1", &records(lines)).unwrap();
+        summary.deferral(TODAY)
+    };
+    let until = |end: &str| {
+        let period = format!(r#"{{"start":"2026-11-01","end":"{end}"}}"#);
+        flag("f-1", "active", &period, "tattoo")
+    };
+    for unclear in [
+        r#""active":false"#,
+        r#""deceasedBoolean":true"#,
+        r#""deceasedDateTime":"2026""#,
+        r#""modifierExtension":[{"url":"urn:x"}]"#,
+        r#""link":[{"other":{"reference":"Patient/d-2"},"type":"replaced-by"}]"#,
+    ] {
+        let person = patient().replacen("\"id\"", &format!("{unclear},\"id\""), 1);
+        assert_eq!(state(&[&person]), DeferralState::Unclear, "{unclear}");
+        assert_eq!(
+            state(&[&person, &until("2026-12-01")]),
+            DeferralState::Unclear,
+            "an end says nothing of what comes after it"
+        );
+        let forever = flag("f-1", "active", r#"{"start":"2026-11-01"}"#, "hiv");
+        assert_eq!(state(&[&person, &forever]), DeferralState::Permanent);
+    }
+    let unknown = r#"{"resourceType":"Procedure","id":"p","status":"completed","subject":{"reference":"Patient/d-1"},"occurrenceDateTime":"2026-11-21"}"#;
+    assert_eq!(state(&[patient(), unknown]), DeferralState::Unclear);
+    let two = [
+        patient(),
+        &group("o-1", "final", "A-"),
+        &group("o-2", "final", "A+"),
+    ];
+    let summary = Summary::assemble("d-1", &records(&two)).unwrap();
+    assert!(summary.blood_conflict && !summary.not_understood);
+}
+
+#[test]
+fn deferrals_whose_end_is_none_or_nonsense_bar() {
+    let only = |period: &str| facts(&[patient(), &flag("f-1", "active", period, "tattoo")]);
+    for end in [
+        "9999-12-31T23:59:59+05:00",
+        "9999-12-31T23:59:59Z",
+        "9999-12-31",
+        "9999",
+    ] {
+        let facts = only(&format!(r#"{{"start":"2026-11-01","end":"{end}"}}"#));
+        let deferral = &facts.deferrals[0];
+        assert_eq!(deferral.kind, DeferralKind::Permanent, "{end}");
+        assert_eq!((&deferral.until, deferral.days_left), (&None, None));
+        assert_eq!(deferral.reason_ru, "Татуировка или пирсинг");
+        assert_eq!(facts.not_understood, 0);
+    }
+    // It ends before it begins: which of the two is wrong nobody knows.
+    let facts = only(r#"{"start":"2026-11-20","end":"2026-11-10"}"#);
+    assert_eq!(facts.deferrals[0].kind, DeferralKind::Permanent);
+    assert_eq!(
+        facts.deferrals[0].reason_ru,
+        Rules::builtin().not_understood.ru
+    );
+    assert_eq!(facts.not_understood, 1);
+    let facts = only(r#"{"start":"2026-11-01","end":"2026-11-21T20:00:00Z"}"#);
+    assert_eq!(facts.deferrals[0].until.as_deref(), Some("2026-11-22"));
+    assert_eq!(facts.deferrals[0].days_left, Some(0));
+}
+
+#[test]
+fn a_deferral_that_cannot_be_read_bars() {
+    let good = flag("f-1", "active", r#"{"start":"2026-11-01"}"#, "tattoo");
+    for broken in [
+        good.replace("2026-11-01", "2026-02-30"),
+        good.replace("\"active\"", "\"perhaps\""),
+        good.replace("\"active\"", "7"),
+        good.replace("\"period\":{", "\"period\":[{")
+            .replace("},\"author", "}],\"author"),
+        good.replacen("\"id\"", "\"id\":\"f-0\",\"id\"", 1),
+    ] {
+        assert!(Record::parse_line(broken.as_bytes()).is_err(), "{broken}");
+        let flag = Record::received(broken.as_bytes()).unwrap();
+        assert_eq!(flag.raw, broken);
+        assert!(flag.resource.is_safety());
+        let mut resources = records(&[patient()]);
+        resources.push(flag.resource);
+        let facts = Facts::assemble("d-1", &resources, TODAY, Rules::builtin()).unwrap();
+        let [deferral] = &facts.deferrals[..] else {
+            panic!("{broken}: {facts:?}");
+        };
+        assert_eq!(deferral.kind, DeferralKind::Permanent);
+        assert_eq!(deferral.reason_ru, Rules::builtin().not_understood.ru);
+        assert_eq!((deferral.from.as_str(), facts.not_understood), ("", 1));
+    }
+    // Nobody is barred by what names nobody, was written by mistake or is no deferral.
+    for nobody in [
+        good.replace("Patient/", "Group/"),
+        good.replace("f-1", "f/1"),
+        good.replace("\"Flag\"", "\"Spaceship\""),
+        good[..good.len() - 2].to_owned(),
+        format!("{good}{}", " ".repeat(crate::fhir::MAX_LINE)),
+    ] {
+        assert!(Record::received(nobody.as_bytes()).is_err(), "{nobody:.60}");
+    }
+    let mistaken = good
+        .replace("active", "entered-in-error")
+        .replace("2026-11-01", "2026-02-30");
+    let mut resources = records(&[patient()]);
+    resources.push(Record::received(mistaken.as_bytes()).unwrap().resource);
+    let summary = Summary::assemble("d-1", &resources).unwrap();
+    assert_eq!(summary.deferral(TODAY), DeferralState::None);
+}
+
+#[test]
+fn what_the_iin_says_otherwise_is_a_warning() {
+    assert_eq!(facts(&[patient()]).iin_warnings, []);
+    let other = patient().replace("1985-07-15", "1985-07-16");
+    assert_eq!(facts(&[&other]).iin_warnings, [Warning::BirthDate]);
+    let other = patient().replace("female", "male");
+    assert_eq!(facts(&[&other]).iin_warnings, [Warning::Sex]);
+    // A number that is none says nothing.
+    let none = other.replace("850715400129", "850715400128");
+    assert_eq!(facts(&[&none]).iin_warnings, []);
 }
 
 #[test]

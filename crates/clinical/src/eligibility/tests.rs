@@ -58,6 +58,12 @@ fn intervals_with_their_rule() {
     );
     let plasma = donation("p", "plasma", "2026-11-08", "completed");
     assert_eq!(dates(&[plasma])[1], (Some(TODAY), None), "from today on");
+    // It was the 9th at the site.
+    let plasma = donation("p", "plasma", "2026-11-08T20:00:00Z", "completed");
+    assert_eq!(
+        dates(&[plasma])[1],
+        (Some(date(2026, 11, 23)), Some(Blocked::Interval))
+    );
     let stopped = donation("p", "plasma", "2026-11-20", "stopped");
     assert_eq!(
         dates(&[stopped])[1].0,
@@ -102,6 +108,16 @@ fn deferrals_come_first() {
         [(None, Some(Blocked::Deferral)); 3]
     );
     let over = flag("f", r#"{"start":"2026-11-01","end":"2026-11-21"}"#, "");
+    // The last second of the 21st in UTC is the 22nd at the site.
+    let today = flag(
+        "f",
+        r#"{"start":"2026-11-01","end":"2026-11-21T23:59:59Z"}"#,
+        "",
+    );
+    assert_eq!(
+        dates(&[today])[0],
+        (Some(date(2026, 11, 23)), Some(Blocked::Deferral))
+    );
     assert_eq!(dates(&[over]), [(Some(TODAY), None); 3]);
 }
 
@@ -126,6 +142,24 @@ fn nothing_is_guessed() {
     let found = next_dates("d-1", &resources, TODAY, &rules);
     assert_eq!((found[1].date, found[1].rule.as_deref()), (None, None));
     assert!(found[0].date.is_some());
+    // Of a kind that is not known, or of two: whatever was taken, nobody can say when the next one may be.
+    for status in ["completed", "stopped", "in-progress", "on-hold", "unknown"] {
+        let unknown = donation("p", "granulocytes", "2026-11-21", status);
+        assert_eq!(dates(std::slice::from_ref(&unknown)), [(None, None); 3]);
+        let code = r#""code":{"coding":[{"system":"urn:infoblood:donation-kind","code":"granulocytes"}]},"#;
+        let without = unknown.replace(code, "");
+        assert_ne!(without, unknown);
+        assert_eq!(dates(&[without]), [(None, None); 3], "{status}");
+        let two = unknown.replace(
+            r#""granulocytes"}]"#,
+            r#""plasma"},{"system":"urn:infoblood:donation-kind","code":"platelets"}]"#,
+        );
+        assert_eq!(dates(&[two]), [(None, None); 3], "{status}");
+    }
+    for status in ["not-done", "preparation", "entered-in-error"] {
+        let nothing = donation("p", "granulocytes", "2026-11-21", status);
+        assert_eq!(dates(&[nothing]), [(Some(TODAY), None); 3], "{status}");
+    }
     let end_of_time = donation("p", "plasma", "9999-12-31", "completed");
     assert_eq!(dates(&[end_of_time])[0], (None, None));
 }

@@ -1,19 +1,30 @@
 //! FHIR datatypes, each with the elements this product reads or writes.
 
-use jiff::civil::Date;
+use jiff::{
+    ToSpan as _,
+    civil::{Date, DateTime, Time},
+};
 use serde::{Deserialize, Serialize};
 
 use super::text::{list, optional, required};
 
+/// Hours from UTC to Kazakhstan's one time, that of every site.
+const SITE_HOURS: i64 = 5;
+/// FHIR knows no year 0.
+const FIRST_DAY: Date = Date::constant(1, 1, 1);
+
 /// A FHIR `date` or `dateTime` of any precision, read as the days it can mean.
 ///
-/// A time of day and its offset are accepted and ignored: the date counts as written, in the place where it was written.
+/// A date without a time counts as written. A moment counts as the day that it is at the sites, UTC+5, wherever it was written: 22:00 UTC is
+/// the next day there, and a deferral or an interval must not end a day early.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FhirDate {
     /// First possible day.
     pub first: Date,
     /// Last possible day; the same for a full date.
     pub last: Date,
+    /// Time of that day at the sites, where one is written.
+    pub time: Option<Time>,
 }
 
 impl FhirDate {
@@ -29,14 +40,12 @@ impl FhirDate {
             return None;
         }
         if let Some(time) = time {
-            let plausible = time.len() >= 8
-                && time
-                    .bytes()
-                    .all(|b| b.is_ascii_digit() || b":.+-Z".contains(&b));
-            if date.len() != 10 || !plausible {
-                return None;
-            }
-            text.parse::<jiff::Timestamp>().ok()?;
+            let at = at_site(date, time)?;
+            return Some(Self {
+                first: at.date(),
+                last: at.date(),
+                time: Some(at.time()),
+            });
         }
         match date.len() {
             4 => {
@@ -44,6 +53,7 @@ impl FhirDate {
                 Some(Self {
                     first: Date::new(year, 1, 1).ok()?,
                     last: Date::new(year, 12, 31).ok()?,
+                    time: None,
                 })
             }
             7 => {
@@ -51,11 +61,13 @@ impl FhirDate {
                 Some(Self {
                     first,
                     last: first.last_of_month(),
+                    time: None,
                 })
             }
             10 => date.parse().ok().map(|day| Self {
                 first: day,
                 last: day,
+                time: None,
             }),
             _ => None,
         }
@@ -64,6 +76,48 @@ impl FhirDate {
     /// The day, if the precision is a full date.
     pub fn day(&self) -> Option<Date> {
         (self.first == self.last).then_some(self.first)
+    }
+}
+
+/// Date and time at the sites. Not by way of a timestamp: the last of those lies a day before the end of the calendar, which is how
+/// some write «without an end».
+fn at_site(date: &str, time: &str) -> Option<DateTime> {
+    let (time, hours, minutes) = if let Some(time) = time.strip_suffix('Z') {
+        (time, 0, 0)
+    } else {
+        let (time, offset) = time.split_at_checked(time.len().checked_sub(6)?)?;
+        let (sign, offset) = offset.split_at_checked(1)?;
+        let sign = match sign {
+            "+" => 1,
+            "-" => -1,
+            _ => return None,
+        };
+        let (hours, minutes) = offset.split_once(':')?;
+        let number = |digits: &str, most: i64| {
+            let is_number = digits.len() == 2 && digits.bytes().all(|b| b.is_ascii_digit());
+            let number: i64 = digits.parse().ok().filter(|_| is_number)?;
+            (number <= most).then_some(number)
+        };
+        (time, sign * number(hours, 14)?, sign * number(minutes, 59)?)
+    };
+    let is_time = time.len() >= 8
+        && time
+            .bytes()
+            .all(|b| b.is_ascii_digit() || b":.".contains(&b));
+    if date.len() != 10 || !is_time {
+        return None;
+    }
+    let written: DateTime = format!("{date}T{time}").parse().ok()?;
+    // In one unit: a span has one sign for all of its units.
+    let shift = ((SITE_HOURS - hours) * 60 - minutes).minutes();
+    Some(written.saturating_add(shift).max(FIRST_DAY.at(0, 0, 0, 0)))
+}
+
+/// The day of a `date` or `dateTime` as a card shows it: of a moment the day at the sites, else as written.
+pub(crate) fn shown_day(written: &str) -> String {
+    match FhirDate::parse(written) {
+        Some(day) if day.time.is_some() => day.first.to_string(),
+        _ => written.split('T').next().unwrap_or(written).to_owned(),
     }
 }
 
@@ -136,7 +190,12 @@ pub struct Element {
 pub struct Coding {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub system: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// Shown where there are no other words for it.
+    #[serde(
+        default,
+        deserialize_with = "optional",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub code: Option<String>,
     #[serde(
         default,
@@ -203,6 +262,14 @@ impl CodeableConcept {
             .find(|c| c.system.as_deref() == Some(system))?
             .code
             .as_deref()
+    }
+
+    /// All codes in one system.
+    pub fn codes_in<'a>(&'a self, system: &'a str) -> impl Iterator<Item = &'a str> {
+        self.coding
+            .iter()
+            .filter(move |c| c.system.as_deref() == Some(system))
+            .filter_map(|c| c.code.as_deref())
     }
 
     /// The text translated into a language.
@@ -312,7 +379,12 @@ pub struct Quantity {
     pub unit: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub system: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// Shown where there is no unit in words.
+    #[serde(
+        default,
+        deserialize_with = "optional",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub code: Option<String>,
 }
 

@@ -1,5 +1,7 @@
 //! Observation: blood group, antigens, antibodies, screening, vital signs.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -30,6 +32,9 @@ pub struct Observation {
     pub part_of: Vec<Reference>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub effective_date_time: Option<String>,
+    /// The laboratory.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub performer: Vec<Reference>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub value_codeable_concept: Option<CodeableConcept>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -63,28 +68,33 @@ pub struct ObservationComponent {
 }
 
 impl Observation {
-    /// The blood group, if this observation is one that counts and has a value.
-    pub fn blood_group(&self) -> Option<BloodGroup> {
+    /// The blood group, if this observation is one that counts and has a value; several if it contradicts itself: which of them is
+    /// safer depends on whose it is.
+    pub fn blood_groups(&self) -> Vec<BloodGroup> {
         if !self.counts() || !self.is_blood_group() || self.is_modified() {
-            return None;
+            return Vec::new();
         }
-        let value = self
-            .value_codeable_concept
-            .as_ref()?
-            .code_in(system::BLOOD_GROUP)?;
-        let kell = self
+        let values = self.value_codeable_concept.iter();
+        let values = values.flat_map(|value| value.codes_in(system::BLOOD_GROUP));
+        let groups: BTreeSet<BloodGroup> = values.filter_map(BloodGroup::from_code).collect();
+        let kells: BTreeSet<Antigen> = self
             .component
             .iter()
-            .find(|c| c.code.code_in(system::ANTIGEN) == Some("kell"));
-        let kell = kell.and_then(|c| {
-            c.value_codeable_concept
-                .as_ref()?
-                .code_in(system::INTERPRETATION)
-        });
-        Some(BloodGroup {
-            kell: kell.and_then(antigen),
-            ..BloodGroup::from_code(value)?
-        })
+            .filter(|c| c.code.code_in(system::ANTIGEN) == Some("kell"))
+            .filter_map(|c| c.value_codeable_concept.as_ref())
+            .flat_map(|value| value.codes_in(system::INTERPRETATION))
+            .filter_map(antigen)
+            .collect();
+        if kells.is_empty() {
+            return groups.into_iter().collect();
+        }
+        let with = |group: BloodGroup| {
+            kells.iter().map(move |kell| BloodGroup {
+                kell: Some(*kell),
+                ..group
+            })
+        };
+        groups.into_iter().flat_map(with).collect()
     }
 
     /// Whether it counts: final, or changed after that.
@@ -158,10 +168,9 @@ impl Observation {
         if self.is_blood_group()
             && let Some(value) = &self.value_codeable_concept
         {
-            let known = value
-                .code_in(system::BLOOD_GROUP)
-                .and_then(BloodGroup::from_code)
-                .is_some();
+            let mut codes = value.codes_in(system::BLOOD_GROUP).peekable();
+            let known =
+                codes.peek().is_some() && codes.all(|code| BloodGroup::from_code(code).is_some());
             return demand(known, "Observation.valueCodeableConcept");
         }
         Ok(())

@@ -6,6 +6,7 @@ use super::{
     CodeableConcept, CodeableReference, Extension, FhirDate, FhirError, Identifier, Meta, Period,
     Reference, TRANSFUSION, demand, system,
 };
+use crate::donor::DonationKind;
 
 /// A donation (completed, or not done with the reason) or a transfusion.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -21,7 +22,7 @@ pub struct Procedure {
     /// The donation number, in [`super::system::DIN`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub identifier: Vec<Identifier>,
-    /// FHIR event status; `completed` and `not-done` are shown, `entered-in-error` is not.
+    /// FHIR event status; `entered-in-error` and `preparation` are not shown.
     pub status: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status_reason: Option<CodeableConcept>,
@@ -65,6 +66,39 @@ impl Procedure {
         self.code
             .as_ref()
             .is_some_and(|code| code.code_in(system::PROCEDURE) == Some(TRANSFUSION))
+    }
+
+    /// The kind of a donation; `None` if it is not known here, or two are named.
+    pub fn donation_kind(&self) -> Option<DonationKind> {
+        let mut codes = self.code.as_ref()?.codes_in(system::DONATION);
+        let first = codes.next()?;
+        codes
+            .all(|other| other == first)
+            .then(|| DonationKind::from_code(first))?
+    }
+
+    /// Whether blood may have been taken of somebody: one that was stopped, or goes on, took some too. A transfusion takes none.
+    pub fn may_have_taken(&self) -> bool {
+        !self.is_transfusion()
+            && !matches!(
+                self.status.as_str(),
+                "not-done" | "preparation" | "entered-in-error"
+            )
+    }
+
+    /// Whether blood may have been taken, and it is not known of what kind that donation was: nobody can say when the next one may be.
+    pub fn is_unknown_donation(&self) -> bool {
+        self.may_have_taken() && self.donation_kind().is_none()
+    }
+
+    /// Whether something that this version does not know changes the meaning.
+    pub(crate) fn is_modified(&self) -> bool {
+        self.implicit_rules.is_some()
+            || !self.modifier_extension.is_empty()
+            || self
+                .performer
+                .iter()
+                .any(|p| !p.modifier_extension.is_empty())
     }
 
     /// Ids of the components used.

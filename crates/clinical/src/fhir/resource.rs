@@ -105,14 +105,11 @@ impl Resource {
     }
 
     /// Whether something in it changes its meaning in a way this version does not know (`modifierExtension`, `implicitRules`): it is
-    /// shown as not understood, never its values.
+    /// shown as not understood, never its values. So is a deferral that cannot be read, or ends before it begins.
     pub fn not_understood(&self) -> bool {
         match self {
-            Self::Procedure(r) => {
-                r.implicit_rules.is_some()
-                    || !r.modifier_extension.is_empty()
-                    || r.performer.iter().any(|p| !p.modifier_extension.is_empty())
-            }
+            Self::Procedure(r) => r.is_modified(),
+            Self::Flag(r) => r.is_modified(),
             Self::Specimen(r) => {
                 r.implicit_rules.is_some()
                     || !r.modifier_extension.is_empty()
@@ -125,13 +122,18 @@ impl Resource {
             Self::ServiceRequest(r) => r.is_modified(),
             Self::AdverseEvent(r) => r.is_modified(),
             Self::Patient(r) => r.is_modified(),
-            Self::Flag(_)
-            | Self::BiologicallyDerivedProductDispense(_)
+            Self::BiologicallyDerivedProductDispense(_)
             | Self::Organization(_)
             | Self::Location(_) => {
                 each!(self, r => r.implicit_rules.is_some() || !r.modifier_extension.is_empty())
             }
         }
+    }
+
+    /// Whether a card counts it as not understood: [`Resource::not_understood`], and a donation whose kind is not known.
+    pub fn is_unclear(&self) -> bool {
+        let is_unknown = matches!(self, Self::Procedure(r) if r.is_unknown_donation());
+        is_unknown || self.not_understood()
     }
 
     /// One line of JSON without a line end.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Extension, FhirError, Identifier, Meta, Quantity, Reference, demand};
+use super::{Extension, FhirError, Identifier, Meta, Quantity, Reference, demand, is_date};
 
 /// What was taken at a donation.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -42,8 +42,11 @@ pub struct Collection {
 }
 
 impl Specimen {
-    /// Millilitres taken, if given in that unit.
+    /// Millilitres taken, if given in that unit and not by mistake.
     pub fn volume_ml(&self) -> Option<u32> {
+        if self.status.as_deref() == Some("entered-in-error") {
+            return None;
+        }
         let quantity = self.collection.as_ref()?.quantity.as_ref()?;
         let value = quantity.number()?;
         (quantity.code.as_deref() == Some("mL") && (0.0..=10_000.0).contains(&value))
@@ -60,6 +63,11 @@ impl Specimen {
     }
 
     pub(super) fn check(&self) -> Result<(), FhirError> {
-        demand(self.subject.id_of("Patient").is_some(), "Specimen.subject")
+        demand(self.subject.id_of("Patient").is_some(), "Specimen.subject")?;
+        let collected = self.collection.as_ref();
+        demand(
+            is_date(collected.and_then(|c| c.collected_date_time.as_deref())),
+            "Specimen.collection.collectedDateTime",
+        )
     }
 }

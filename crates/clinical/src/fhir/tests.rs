@@ -52,12 +52,12 @@ fn known_resources_read() {
         panic!()
     };
     assert_eq!(
-        group.blood_group(),
-        Some(BloodGroup {
+        group.blood_groups(),
+        [BloodGroup {
             abo: Abo::A,
             rh: Antigen::Negative,
             kell: None
-        })
+        }]
     );
     assert!(
         Record::parse_line(FLAG.as_bytes())
@@ -284,10 +284,83 @@ fn dates_of_any_precision() {
         "-999-01-01",
         "2026-02-30",
         "10000-01-01",
-        "9999-12-31T23:59:59+05:00",
+        "9999-12-31T23:59:60.x+05:00",
+        "2026-09-02T10:15:00",
+        "2026-09-02T10:15:00+5:00",
+        "2026-09-02T10:15:00+15:00",
+        "2026-09-02T10:15:00+05:60",
+        "2026-09-02T10:15:00+05",
+        "2026-09-02T10:15:00 05:00",
+        "2026-09-02T10:15:00ZZ",
+        "2026-09-02TZ",
+        "2026-09-02T",
+        "2026-02-30T10:15:00Z",
     ] {
         assert_eq!(span(bad), None, "{bad}");
     }
+}
+
+#[test]
+fn a_moment_is_the_day_that_it_is_at_the_site() {
+    for (written, day) in [
+        ("2026-09-02T22:00:00Z", "2026-09-03"),
+        ("2026-09-02T18:59:59Z", "2026-09-02"),
+        ("2026-09-02T19:00:00.000Z", "2026-09-03"),
+        ("2026-09-02T23:59:59+05:00", "2026-09-02"),
+        ("2026-09-02T01:00:00+06:30", "2026-09-01"),
+        ("2026-09-02T20:30:00-02:30", "2026-09-03"),
+        ("2026-09-02T23:00:00+00:30", "2026-09-03"),
+        ("2024-02-28T23:00:00Z", "2024-02-29"),
+        // Where the calendar ends, its last day is as far as one can go.
+        ("9999-12-31T23:59:59+05:00", "9999-12-31"),
+        ("9999-12-31T23:59:59Z", "9999-12-31"),
+        ("0001-01-01T00:00:00+14:00", "0001-01-01"),
+    ] {
+        let read = FhirDate::parse(written).unwrap();
+        assert_eq!(read.day().map(|day| day.to_string()).as_deref(), Some(day));
+        assert_eq!(shown_day(written), day, "{written}");
+    }
+    for less in ["2026", "2026-09", "2026-09-02"] {
+        assert_eq!(shown_day(less), less);
+    }
+}
+
+#[test]
+fn a_specimen_of_no_day_is_refused() {
+    let specimen = |at: &str| {
+        format!(
+            r#"{{"resourceType":"Specimen","id":"s","subject":{{"reference":"Patient/d-1"}},"collection":{{"collectedDateTime":"{at}"}}}}"#
+        )
+    };
+    assert_eq!(code(&specimen("2026-02-28")), "ok");
+    assert_eq!(
+        what(&specimen("2026-02-30")),
+        "Specimen.collection.collectedDateTime"
+    );
+}
+
+#[test]
+fn two_groups_of_one_determination_are_both_told() {
+    let kell = GROUP.replace(
+        r#""dataAbsentReason":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/data-absent-reason","code":"not-performed"}]}"#,
+        r#""valueCodeableConcept":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation","code":"NEG"},{"system":"http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation","code":"POS"}]}"#,
+    );
+    assert_ne!(kell, GROUP);
+    let two = kell.replace(
+        r#""A-"}]"#,
+        r#""A-"},{"system":"urn:infoblood:blood-group","code":"O+"}]"#,
+    );
+    let groups = |line: &str| match Record::parse_line(line.as_bytes()).unwrap().resource {
+        Resource::Observation(group) => group.blood_groups(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(groups(&kell).len(), 2);
+    assert_eq!(groups(&two).len(), 4);
+    assert_eq!(
+        what(&two.replace("O+", "Q+")),
+        "Observation.valueCodeableConcept",
+        "none of them is left out"
+    );
 }
 
 /// Every element we write is one that the R5 definitions know (`tests/data/r5-elements.json`, from the published definitions).
@@ -415,6 +488,22 @@ proptest! {
             let _ = Record::parse_line(&changed);
             let _ = Record::parse_line(&changed[..at]);
         }
+    }
+
+    /// As the library of times computes it, by way of UTC.
+    #[test]
+    fn moments_are_days_at_the_site(
+        year in 2_i16..9998, month in 1_i8..13, day in 1_i8..29, hour in 0_i8..24, minute in 0_i8..60, second in 0_i8..60,
+        sign in "[+-]", hours in 0_i8..14, minutes in 0_i8..60, is_utc: bool,
+    ) {
+        let offset = if is_utc { "Z".to_owned() } else { format!("{sign}{hours:02}:{minutes:02}") };
+        prop_assume!(offset != "-00:00");
+        let text = format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}{offset}");
+        let at: jiff::Timestamp = text.parse().unwrap();
+        let site = at.to_zoned(jiff::tz::TimeZone::fixed(jiff::tz::offset(5)));
+        let read = FhirDate::parse(&text).unwrap();
+        prop_assert_eq!((read.first, read.last), (site.date(), site.date()));
+        prop_assert_eq!(read.time, Some(site.time()));
     }
 
     #[test]

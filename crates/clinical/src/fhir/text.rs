@@ -5,8 +5,8 @@ use serde::{Deserialize, Deserializer};
 /// What stands where something was that nobody would see.
 const MARK: char = char::REPLACEMENT_CHARACTER;
 
-/// Writes a mark for every control character and every sign that turns the direction of writing: unseen, they could make one name look
-/// like another, or turn the number after it round. Nothing is left out in silence.
+/// Writes a mark for every control character, every sign that turns the direction of writing and every one without a shape of its own:
+/// unseen, they could make one name look like another, or turn the number after it round. Nothing is left out in silence.
 fn shown(text: String) -> String {
     if text.contains(is_hidden) {
         text.replace(is_hidden, MARK.encode_utf8(&mut [0; 4]))
@@ -18,14 +18,20 @@ fn shown(text: String) -> String {
 fn is_hidden(c: char) -> bool {
     match c {
         '\t' | '\n' | '\r' => false,
-        // Marks, embeddings, overrides and isolates; the byte order mark and what has no width.
-        '\u{61c}'
+        // Marks, embeddings, overrides and isolates; the byte order mark and what has no width: the soft hyphen, joiners, tags. The zero
+        // width joiner stays: pictures are made of several by it.
+        '\u{ad}'
+        | '\u{34f}'
+        | '\u{61c}'
+        | '\u{180e}'
         | '\u{200b}'
+        | '\u{200c}'
         | '\u{200e}'
         | '\u{200f}'
         | '\u{202a}'..='\u{202e}'
         | '\u{2060}'..='\u{206f}'
-        | '\u{feff}' => true,
+        | '\u{feff}'
+        | '\u{e0000}'..='\u{e007f}' => true,
         _ => c.is_control(),
     }
 }
@@ -59,8 +65,21 @@ mod tests {
             assert_eq!(shown(text.to_owned()), text);
         }
         for hidden in [
-            '\0', '\u{7}', '\u{1b}', '\u{7f}', '\u{85}', '\u{61c}', '\u{200f}', '\u{202e}',
-            '\u{2066}', '\u{feff}',
+            '\0',
+            '\u{7}',
+            '\u{1b}',
+            '\u{7f}',
+            '\u{85}',
+            '\u{61c}',
+            '\u{200f}',
+            '\u{202e}',
+            '\u{2066}',
+            '\u{feff}',
+            '\u{ad}',
+            '\u{34f}',
+            '\u{180e}',
+            '\u{200c}',
+            '\u{e0041}',
         ] {
             assert_eq!(shown(format!("а{hidden}б{hidden}")), "а\u{fffd}б\u{fffd}");
         }

@@ -32,6 +32,14 @@ fn of(inventory: &Inventory, product: Product) -> &ProductStock {
 }
 
 #[test]
+fn what_was_not_counted_is_neither_low_nor_none() {
+    // Counted, nothing at all is low everywhere; not counted, it is nothing that could be low.
+    let none = count(&[], Filter::Available);
+    assert!(none.products.len() == 6 && of(&none, Product::Platelets).cells[0].low);
+    assert_eq!(Inventory::uncounted().products, []);
+}
+
+#[test]
 fn cells_expiry_and_levels() {
     use Product::{Platelets, RedCellsSagm};
     use Status::{Available, Discarded, Quarantine, Recalled, Reserved};

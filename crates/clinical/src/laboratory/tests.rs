@@ -140,12 +140,12 @@ fn antigens_in_their_usual_order() {
             antigens("o2", &[("C", "POS"), ("e", "POS")]),
         ]),
     );
-    let found: Vec<_> = found
+    let told: Vec<_> = found
         .iter()
-        .map(|p| (p.antigen.as_str(), p.present, p.conflict))
+        .map(|p| (p.antigen.as_str(), p.present, !p.conflict.is_empty()))
         .collect();
     assert_eq!(
-        found,
+        told,
         [
             ("C", true, true),
             ("e", true, false),
@@ -153,6 +153,56 @@ fn antigens_in_their_usual_order() {
             ("Fya", true, false)
         ]
     );
+    let [present, absent] = &found[0].conflict[..] else {
+        panic!("{found:?}");
+    };
+    assert!(present.value && !absent.value);
+    assert_eq!(present.sources[0].record, "o2");
+    assert_eq!(absent.sources[0].record, "o1");
+}
+
+#[test]
+fn of_one_day_the_later_measurement_counts() {
+    let at = |id: &str, value: &str, when: &str| measured(id, "718-7", value, when);
+    for (lines, latest) in [
+        // The time counts, and not the id.
+        (
+            [
+                at("o-9", "110", "2026-05-01T08:00:00+05:00"),
+                at("o-10", "140", "2026-05-01T09:00:00+05:00"),
+            ],
+            "140",
+        ),
+        // 04:30 UTC is 09:30 at the site.
+        (
+            [
+                at("o-9", "110", "2026-05-01T09:00:00+05:00"),
+                at("o-1", "140", "2026-05-01T04:30:00Z"),
+            ],
+            "140",
+        ),
+        // A number that has grown.
+        (
+            [
+                at("o-9", "110", "2026-05-01"),
+                at("o-10", "140", "2026-05-01"),
+            ],
+            "140",
+        ),
+        // 22:00 UTC is the next day at the site.
+        (
+            [
+                at("o-9", "110", "2026-05-01T23:00:00+05:00"),
+                at("o-1", "140", "2026-05-01T22:00:00Z"),
+            ],
+            "140",
+        ),
+    ] {
+        let turned = [lines[1].clone(), lines[0].clone()];
+        for lines in [lines, turned] {
+            assert_eq!(vitals("d-1", &read(&lines))[0].value, latest, "{lines:?}");
+        }
+    }
 }
 
 #[test]

@@ -80,6 +80,18 @@ fn everybody_whom_a_donation_reached() {
 }
 
 #[test]
+fn other_donations_of_a_kind_that_is_not_known_are_among_them() {
+    let mut lines = world();
+    lines.push(
+        donation("p-4", "d-1", "KZ00126000011", "2026-09-01")
+            .replace("whole-blood", "granulocytes"),
+    );
+    let facts = facts(&lines).unwrap();
+    let others: Vec<_> = facts.donations.iter().map(|d| d.date.as_str()).collect();
+    assert_eq!(others, ["2026-09-01", "2026-06-01", "2025-12-01"]);
+}
+
+#[test]
 fn the_order_of_the_records_does_not_matter() {
     let mut lines = world();
     let expected = facts(&lines);

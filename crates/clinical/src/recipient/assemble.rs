@@ -8,8 +8,9 @@ use crate::{
     component::{Component, Product},
     fhir::{
         AdverseEvent, FhirDate, Observation, Procedure, Quantity, Reference, Resource,
-        ServiceRequest, system,
+        ServiceRequest, shown_day, system,
     },
+    source::{self, Source, Sources, disagreement},
 };
 
 /// Resources about one person whose values may be shown.
@@ -22,7 +23,7 @@ fn about<'a>(id: &'a str, resources: &'a [Resource]) -> impl Iterator<Item = &'a
 pub(super) fn not_understood(id: &str, resources: &[Resource]) -> u64 {
     let modified = resources
         .iter()
-        .filter(|r| r.patient_id() == Some(id) && r.not_understood());
+        .filter(|r| r.patient_id() == Some(id) && r.is_unclear());
     modified.count() as u64
 }
 
@@ -35,25 +36,34 @@ fn findings<'a>(id: &'a str, resources: &'a [Resource]) -> impl Iterator<Item = 
 
 pub(super) fn groups(id: &str, resources: &[Resource]) -> Vec<BloodGroup> {
     findings(id, resources)
-        .filter_map(Observation::blood_group)
+        .flat_map(Observation::blood_groups)
         .collect()
 }
 
+/// Every determination of the group, with its source.
+pub(super) fn determinations(id: &str, resources: &[Resource]) -> Vec<(BloodGroup, Source)> {
+    source::groups(findings(id, resources), &Sources::read(resources))
+}
+
 pub(super) fn antibodies(id: &str, resources: &[Resource]) -> Vec<Antibody> {
-    let mut found: BTreeMap<&str, BTreeSet<bool>> = BTreeMap::new();
-    for component in findings(id, resources).flat_map(|finding| &finding.component) {
+    let sources = Sources::read(resources);
+    let mut found: BTreeMap<&str, Vec<(bool, Source)>> = BTreeMap::new();
+    let looked_for = findings(id, resources)
+        .flat_map(|finding| finding.component.iter().map(move |part| (finding, part)));
+    for (finding, component) in looked_for {
         if let Some(code) = component.code.code_in(system::ANTIBODY)
             && let Some(present) = component.present()
         {
-            found.entry(code).or_default().insert(present);
+            let results = found.entry(code).or_default();
+            results.push((present, sources.of(finding)));
         }
     }
     let mut found: Vec<Antibody> = found
         .into_iter()
         .map(|(code, results)| Antibody {
             code: code.to_owned(),
-            present: results.contains(&true),
-            conflict: results.len() > 1,
+            present: results.iter().any(|(present, _)| *present),
+            conflict: disagreement(&results),
         })
         .collect();
     found.sort_by_key(|antibody| !antibody.present);
@@ -107,7 +117,7 @@ pub(super) fn requests(id: &str, resources: &[Resource]) -> Vec<Request> {
                 .occurrence_date_time
                 .as_deref()
                 .or(request.authored_on.as_deref())
-                .map(day),
+                .map(shown_day),
             organization: request.requester.as_ref().and_then(name),
         })
         .collect();
@@ -165,7 +175,7 @@ pub(super) fn transfusions(id: &str, resources: &[Resource]) -> Vec<Transfusion>
     }
     let mut found: Vec<Transfusion> = given(id, resources)
         .flat_map(|procedure| {
-            let date = procedure.occurred().map(day).unwrap_or_default();
+            let date = procedure.occurred().map(shown_day).unwrap_or_default();
             procedure.components().map(move |id| (date.clone(), id))
         })
         .map(|(date, id)| {
@@ -198,7 +208,7 @@ pub(super) fn reactions(id: &str, resources: &[Resource]) -> Vec<Reaction> {
                     .occurrence_date_time
                     .as_deref()
                     .or(event.recorded_date.as_deref())
-                    .map(day),
+                    .map(shown_day),
                 code: code(event),
                 seriousness: event
                     .seriousness
@@ -229,11 +239,6 @@ fn code(event: &AdverseEvent) -> String {
             .or_else(|| code.coding.iter().find_map(|c| c.display.clone()))
     };
     known.or_else(words).unwrap_or_default()
-}
-
-/// The date without its time.
-fn day(written: &str) -> String {
-    written.split('T').next().unwrap_or(written).to_owned()
 }
 
 /// Sorts by day, what has none first; then by id, so that the order is always the same.

@@ -4,7 +4,7 @@ use jiff::civil::date;
 use proptest::prelude::*;
 
 use super::*;
-use crate::fhir::Record;
+use crate::{blood::Antigen, fhir::Record};
 
 const TODAY: Date = date(2026, 11, 23);
 
@@ -116,8 +116,12 @@ fn a_disagreement_shows_the_safer_value_and_both() {
         group("g5", "O+", "").replace("\"final\"", "\"entered-in-error\""),
     ]);
     assert_eq!(facts.blood.unwrap().code(), "A-");
-    let both: Vec<_> = facts.blood_conflict.iter().map(BloodGroup::code).collect();
-    assert_eq!(both, ["A-", "A+"]);
+    let both: Vec<_> = facts
+        .blood_conflict
+        .iter()
+        .map(|stated| (stated.value.code(), stated.sources[0].record.as_str()))
+        .collect();
+    assert_eq!(both, [("A-", "g2"), ("A+", "g1")], "the safer one first");
     assert_eq!(facts.not_understood, 1);
 }
 
@@ -135,7 +139,7 @@ fn an_antibody_found_once_stays() {
     let found: Vec<_> = facts
         .antibodies
         .iter()
-        .map(|a| (a.code.as_str(), a.present, a.conflict))
+        .map(|a| (a.code.as_str(), a.present, !a.conflict.is_empty()))
         .collect();
     assert_eq!(
         found,
@@ -145,6 +149,61 @@ fn an_antibody_found_once_stays() {
             ("anti-D", false, false)
         ]
     );
+    let records: Vec<_> = facts.antibodies[1]
+        .conflict
+        .iter()
+        .map(|stated| (stated.value, stated.sources[0].record.as_str()))
+        .collect();
+    assert_eq!(records, [(true, "s1"), (false, "s2")]);
+}
+
+#[test]
+fn a_list_says_what_is_doubtful() {
+    let summary = |lines: &[String]| Summary::assemble("r", &read(lines)).unwrap();
+    let doubts = |found: &Summary| (found.blood_conflict, found.not_understood);
+    let plain = summary(&[recipient(), group("g1", "A+", "")]);
+    assert_eq!(doubts(&plain), (false, false));
+    let two = [recipient(), group("g1", "A+", ""), group("g2", "A-", "")];
+    assert_eq!(doubts(&summary(&two)), (true, false));
+    for unclear in [
+        r#""active":false"#,
+        r#""deceasedBoolean":true"#,
+        r#""modifierExtension":[{"url":"urn:x"}]"#,
+    ] {
+        let line = recipient().replacen("\"id\"", &format!("{unclear},\"id\""), 1);
+        assert_eq!(doubts(&summary(&[line])), (false, true), "{unclear}");
+    }
+    let modified = group("g1", "A+", r#","modifierExtension":[{"url":"urn:x"}]"#);
+    assert_eq!(doubts(&summary(&[recipient(), modified])), (false, true));
+}
+
+#[test]
+fn two_kells_of_one_determination_disagree() {
+    let kell = |result: &str| {
+        format!(
+            r#"{{"code":{{"coding":[{{"system":"urn:infoblood:antigen","code":"kell"}}]}},"valueCodeableConcept":{{"coding":[{{"system":"http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation","code":"{result}"}}]}}}}"#
+        )
+    };
+    let both = format!(r#","component":[{},{}]"#, kell("POS"), kell("NEG"));
+    let facts = facts(vec![group("g", "A+", &both)]);
+    let kells: Vec<_> = facts.blood_conflict.iter().map(|s| s.value.kell).collect();
+    let safer_first = [Antigen::Negative, Antigen::Positive];
+    assert_eq!(kells, safer_first.map(Some));
+    assert_eq!(facts.blood.unwrap().kell, Some(Antigen::Negative));
+}
+
+#[test]
+fn what_the_iin_says_otherwise_is_a_warning() {
+    let warned = |line: String| {
+        let facts = Facts::assemble("r", &read(&[line]), TODAY).unwrap();
+        assert!(facts.iin_valid);
+        facts.iin_warnings
+    };
+    assert_eq!(warned(recipient()), []);
+    let other = recipient().replace("1990-01-01", "1990-01-02");
+    assert_eq!(warned(other.clone()), [Warning::BirthDate]);
+    let other = other.replace("\"male\"", "\"female\"");
+    assert_eq!(warned(other), [Warning::BirthDate, Warning::Sex]);
 }
 
 #[test]

@@ -55,7 +55,7 @@ impl<R: Rng> Donors<R> {
         };
         let serial = self.recipients;
         self.recipients += 1;
-        // From the end of the numbers, so that no donor of this run has the same.
+        // Backwards from where the donors begin, so that no donor of this run has the same.
         let last = self.birthdays * super::BLOCKS - 1;
         let Some((birth, iin)) = last
             .checked_sub(serial)
@@ -64,7 +64,7 @@ impl<R: Rng> Donors<R> {
             return;
         };
         let name = people::name(sex, &mut |n| self.below(n));
-        let key = format!("{:016x}", self.rng.next_u64());
+        let key = self.key();
         let id = format!("r-{key}");
         one.others.push(Resource::Patient(Patient {
             id: id.clone(),

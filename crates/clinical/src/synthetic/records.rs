@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use jiff::{ToSpan as _, civil::Date};
 use rand_core::Rng;
 
-use super::{Donors, laboratory::quantity, meta, people, recipients::opposite};
+use super::{Donors, SERIALS, laboratory::quantity, meta, people, recipients::opposite};
 use crate::{
     blood::{Abo, Antigen, BloodGroup},
     donor::DonationKind,
@@ -41,6 +41,17 @@ pub(super) struct Running {
     pub(super) found_at_visit: bool,
     /// What was taken before must not be used.
     pub(super) is_infection: bool,
+}
+
+/// The deferral that somebody has or had.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Deferred {
+    Running(Running),
+    /// It ended before today; both days belong to it.
+    Over {
+        from: Date,
+        to: Date,
+    },
 }
 
 impl Donor {
@@ -98,8 +109,8 @@ impl<R: Rng> Donors<R> {
         dates
     }
 
-    /// About 8 % with a running temporary deferral, 3 % permanent, 5 % with one that is over. Returns the running one.
-    pub(super) fn deferrals(&mut self, one: &mut Donor) -> Option<Running> {
+    /// About 8 % with a running temporary deferral, 3 % permanent, 5 % with one that is over.
+    pub(super) fn deferrals(&mut self, one: &mut Donor) -> Option<Deferred> {
         let rules = Rules::builtin();
         let fits = |rule: &&DeferralRule| rule.sex.is_none_or(|sex| sex == one.sex);
         let roll = self.below(100);
@@ -130,13 +141,16 @@ impl<R: Rng> Donors<R> {
             .days
             .and_then(|days| start.checked_add(i64::from(days).days()).ok());
         self.flag(one, rule, start, end);
-        (roll < 11).then_some(Running {
-            since: start,
-            found_at_visit: rule.code == "low-haemoglobin",
-            is_infection: super::INFECTIONS
-                .iter()
-                .any(|(reason, _)| *reason == rule.code),
-        })
+        if roll < 11 {
+            return Some(Deferred::Running(Running {
+                since: start,
+                found_at_visit: rule.code == "low-haemoglobin",
+                is_infection: super::INFECTIONS
+                    .iter()
+                    .any(|(reason, _)| *reason == rule.code),
+            }));
+        }
+        end.map(|to| Deferred::Over { from: start, to })
     }
 
     /// One deferral.
@@ -187,11 +201,7 @@ impl<R: Rng> Donors<R> {
             DonationKind::Plasma => 45,
             DonationKind::Platelets => 90,
         };
-        let din = if done {
-            self.din(one.site_index, &one.site, day)
-        } else {
-            None
-        };
+        let din = if done { self.din(&one.site, day) } else { None };
         one.resources.push(Resource::Procedure(Procedure {
             id: id.clone(),
             meta: Some(meta(&one.site)),
@@ -201,7 +211,7 @@ impl<R: Rng> Donors<R> {
                 .collect(),
             status: if done { "completed" } else { "not-done" }.to_owned(),
             status_reason: (!done).then(|| {
-                let rule = Rules::builtin().deferral("low-haemoglobin");
+                let rule = Rules::builtin().deferral("low-haemoglobin", self.today);
                 rule.map_or_else(CodeableConcept::default, |r| {
                     CodeableConcept::of(system::DEFERRAL, &r.code).with_text(&r.kk, &r.ru)
                 })
@@ -244,20 +254,21 @@ impl<R: Rng> Donors<R> {
         din
     }
 
-    /// The next number of a site and year; none once a million are used up. A site whose code cannot be a facility code uses
-    /// the invented `KZ001`.
-    fn din(&mut self, site_index: usize, site: &str, day: Date) -> Option<Din> {
+    /// The next number of a facility and year; none once a million are used up. A site whose code cannot be a facility code uses
+    /// the invented `KZ001`, which others may use too.
+    fn din(&mut self, site: &str, day: Date) -> Option<Din> {
         let year = day.year().rem_euclid(100) as u8;
-        // Sites that share the fallback facility share its counter.
-        let own = Din::compose(site, year, 0).is_some();
-        let (slot, facility) = if own {
-            (site_index, site)
-        } else {
-            (usize::MAX, "KZ001")
+        let facility = match Din::compose(site, year, 0) {
+            Some(_) => site,
+            None => "KZ001",
         };
-        let serial = self.serials.entry((slot, year)).or_insert(0);
-        *serial += 1;
-        Din::compose(facility, year, *serial)
+        let given = self.serials.entry((facility.to_owned(), year)).or_insert(0);
+        if *given == SERIALS {
+            return None;
+        }
+        let serial = (self.first_serial + *given) % SERIALS;
+        *given += 1;
+        Din::compose(facility, year, serial)
     }
 
     /// One determination, or two that disagree; returns what a label says: the safer value.

@@ -63,7 +63,7 @@ pub(super) enum Command {
         /// How many.
         #[arg(long, value_name = "N")]
         donors: u64,
-        /// The same seed makes the same donors on the same day.
+        /// The same seed makes the same donors at the same sites on the same day; another one makes others beside them.
         #[arg(long, value_name = "S")]
         seed: u64,
         /// Without it they are spread over all sites.

@@ -75,8 +75,7 @@ impl From<OpenError> for Failure {
 impl From<InitError> for Failure {
     fn from(error: InitError) -> Self {
         let exit = match &error {
-            InitError::AlreadyInitialised => REFUSED,
-            InitError::Issuer => USAGE,
+            InitError::AlreadyInitialised | InitError::Issuer => REFUSED,
             InitError::Directory(_) | InitError::Open(_) | InitError::Problem(_) => ENVIRONMENT,
         };
         Self::new(exit, error.code(), &error)
@@ -86,7 +85,7 @@ impl From<InitError> for Failure {
 impl From<ServeError> for Failure {
     fn from(error: ServeError) -> Self {
         let exit = if matches!(error, ServeError::NeedsTls) {
-            USAGE
+            REFUSED
         } else {
             ENVIRONMENT
         };
@@ -99,6 +98,7 @@ impl From<ImportError> for Failure {
         match error {
             ImportError::File { .. } => Self::new(ENVIRONMENT, "file-unreadable", &error),
             ImportError::Line { code, .. } => Self::new(REFUSED, code, &error),
+            ImportError::Changed { .. } => Self::new(REFUSED, "file-changed", &error),
             ImportError::Problem(problem) => problem.into(),
         }
     }

@@ -23,13 +23,19 @@ const NDJSON: &str = "application/x-ndjson";
 const MAX_BYTES: usize = 1024 * 1024;
 /// Most items in one body.
 const MAX_ITEMS: usize = 1_000;
-/// Longest id that is repeated in the answer.
+/// Longest id that is one, and that is repeated in the answer.
 const MAX_ID: usize = 64;
 
 #[derive(Deserialize)]
 struct Item {
     id: String,
     sealed: String,
+}
+
+/// What of a line says which item is meant, whatever else is wrong with it.
+#[derive(Deserialize)]
+struct Named {
+    id: String,
 }
 
 pub(super) async fn post<D: Database>(
@@ -73,13 +79,13 @@ pub(super) async fn post<D: Database>(
 
 async fn take<D: Database>(app: &App<D>, line: &[u8]) -> Result<Value, Problem> {
     let Ok(item) = serde_json::from_slice::<Item>(line) else {
-        return Ok(json!({ "id": null, "status": "rejected", "code": "json-malformed" }));
+        return Ok(rejected(line, "json-malformed"));
     };
     if item.id.is_empty()
         || item.id.len() > MAX_ID
         || !item.id.bytes().all(|b| b.is_ascii_hexdigit())
     {
-        return Ok(json!({ "id": null, "status": "rejected", "code": "id-mismatch" }));
+        return Ok(rejected(line, "id-mismatch"));
     }
     let (status, code) = match audit::take(&app.context, &item.id, &item.sealed).await? {
         Outcome::Stored(code) => ("stored", code),
@@ -87,4 +93,13 @@ async fn take<D: Database>(app: &App<D>, line: &[u8]) -> Result<Value, Problem> 
         Outcome::Rejected(code) => ("rejected", Some(code)),
     };
     Ok(json!({ "id": item.id, "status": status, "code": code }))
+}
+
+/// A verdict on a line that is no item, under the id that it was sent with.
+fn rejected(line: &[u8], code: &str) -> Value {
+    let id = serde_json::from_slice::<Named>(line)
+        .ok()
+        .map(|named| named.id)
+        .filter(|id| id.chars().count() <= MAX_ID);
+    json!({ "id": id, "status": "rejected", "code": code })
 }

@@ -38,17 +38,25 @@ pub(super) async fn get<D: Database>(
         }
     };
     let after = feed::parse_cursor(query.get("after").map(String::as_str))?;
-    let limit = match query.get("limit").map(|text| text.parse::<u32>()) {
-        None => DEFAULT_LIMIT,
-        Some(Ok(limit)) if limit > 0 => limit.min(MAX_LIMIT),
-        Some(_) => {
-            return Err(
-                Problem::malformed("limit-malformed", "limit is a number from 1 up.").into(),
-            );
-        }
-    };
+    let limit = limit(query.get("limit").map(String::as_str))?;
     let page = feed::read(&mut tx, &entitled.scope(), stream, after, limit).await?;
     Ok(([(CONTENT_TYPE, "application/x-ndjson")], lines(&page)).into_response())
+}
+
+/// However large the number is, so many are not given.
+fn limit(text: Option<&str>) -> Result<u32, Problem> {
+    let Some(text) = text else {
+        return Ok(DEFAULT_LIMIT);
+    };
+    let is_number = text.bytes().all(|b| b.is_ascii_digit()) && text.bytes().any(|b| b != b'0');
+    if !is_number {
+        let detail = "limit is a number from 1 up.";
+        return Err(Problem::malformed("limit-malformed", detail));
+    }
+    // What overflows is above the most.
+    Ok(text
+        .parse()
+        .map_or(MAX_LIMIT, |limit: u32| limit.min(MAX_LIMIT)))
 }
 
 fn lines(page: &Page) -> String {

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::body::Body;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{ConnectInfo, Path, State};
 use axum::http::header::{CONTENT_TYPE, LOCATION};
 use axum::http::{HeaderMap, StatusCode};
@@ -33,9 +34,13 @@ pub(super) async fn post<D: Database>(
 
 pub(super) async fn get<D: Database>(
     State(app): State<Arc<App<D>>>,
-    Path(id): Path<String>,
+    id: Result<Path<String>, PathRejection>,
 ) -> Result<Response, Cbor> {
-    let entry = entries::find(&app.context, &id).await?;
+    let entry = match id {
+        Ok(Path(id)) => entries::find(&app.context, &id).await?,
+        // What is no text is no entry's id.
+        Err(_) => None,
+    };
     let entry = entry
         .ok_or_else(|| Problem::new(404, "entry-unknown", "There is no entry with this id."))?;
     Ok(([(CONTENT_TYPE, COSE)], entry.receipt).into_response())

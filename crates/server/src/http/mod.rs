@@ -6,6 +6,7 @@ mod body;
 mod changes;
 mod checkpoint;
 mod courier;
+mod encoding;
 mod enrolments;
 mod entries;
 mod fhir;
@@ -14,6 +15,7 @@ mod health;
 mod limits;
 mod metrics;
 mod openapi;
+mod patience;
 mod relay;
 mod render;
 mod scitt_keys;
@@ -25,12 +27,12 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, Uri};
+use axum::middleware::{from_fn_with_state, map_request, map_response};
 use axum::response::Response;
 use axum::routing::{any, get, post};
 use tokio::sync::Semaphore;
 use tower_http::compression::CompressionLayer;
-use tower_http::timeout::TimeoutLayer;
 
 use crate::context::Context;
 use crate::problem::Problem;
@@ -38,7 +40,7 @@ use crate::service::access::{self, Caller};
 use crate::storage::Database;
 use limits::Limits;
 use metrics::Metrics;
-use render::Json;
+use render::Form;
 
 /// Longest time for one request, body included.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
@@ -85,7 +87,8 @@ impl<D: Database> App<D> {
 
 /// All endpoints.
 pub(crate) fn router<D: Database>(app: Arc<App<D>>) -> Router {
-    let timeout = |longest| TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, longest);
+    let timeout = |longest: Duration| from_fn_with_state(longest, patience::within);
+    let compressed = (map_request(encoding::settle), CompressionLayer::new());
     Router::new()
         .route("/entries", post(entries::post::<D>))
         .route("/entries/{id}", get(entries::get::<D>))
@@ -97,19 +100,18 @@ pub(crate) fn router<D: Database>(app: Arc<App<D>>) -> Router {
         .route("/v1/agreements/current", get(agreements::current::<D>))
         .route(
             "/v1/agreements",
-            get(agreements::after::<D>).layer(CompressionLayer::new()),
+            get(agreements::after::<D>).layer(compressed.clone()),
         )
         .route("/v1/log/checkpoint", get(checkpoint::get::<D>))
         .route("/v1/audit-events", post(audit_events::post::<D>))
-        .route(
-            "/v1/changes",
-            get(changes::get::<D>).layer(CompressionLayer::new()),
-        )
+        .route("/v1/changes", get(changes::get::<D>).layer(compressed))
         .route("/v1/relay", post(relay::post::<D>))
         .route("/relay", get(relay::page))
         .route("/relay.js", get(relay::script))
         .route("/relay.css", get(relay::style))
         .route("/fhir/metadata", get(fhir::metadata::<D>))
+        .route("/fhir", any(fhir::other::<D>))
+        .route("/fhir/", any(fhir::other::<D>))
         .route("/fhir/{*path}", any(fhir::other::<D>))
         .route("/openapi.json", get(openapi::get))
         .route("/metrics", get(metrics::get::<D>))
@@ -121,19 +123,17 @@ pub(crate) fn router<D: Database>(app: Arc<App<D>>) -> Router {
                 .route("/v1/courier", post(courier::post::<D>))
                 .layer(timeout(courier::TIMEOUT)),
         )
-        .fallback(async || Json(Problem::new(404, "not-found", "There is nothing here.")))
-        .method_not_allowed_fallback(async || {
-            Json(Problem::new(
-                405,
-                "method-not-allowed",
-                "This is not done with this method.",
-            ))
+        .fallback(async |uri: Uri| {
+            let problem = Problem::new(404, "not-found", "There is nothing here.");
+            Form::of(uri.path()).answer(problem)
         })
-        .layer(axum::middleware::map_response(finish))
-        .layer(axum::middleware::from_fn_with_state(
-            Arc::clone(&app),
-            metrics::count::<D>,
-        ))
+        .method_not_allowed_fallback(async |uri: Uri| {
+            let detail = "This is not done with this method.";
+            let problem = Problem::new(405, "method-not-allowed", detail);
+            Form::of(uri.path()).answer(problem)
+        })
+        .layer(map_response(finish))
+        .layer(from_fn_with_state(Arc::clone(&app), metrics::count::<D>))
         // Bodies are read, and limited, by the handlers: each has its own form of error.
         .layer(DefaultBodyLimit::disable())
         .with_state(app)

@@ -17,6 +17,39 @@ pub(super) struct Cbor(pub(super) Problem);
 /// A problem as a FHIR `OperationOutcome`.
 pub(super) struct Fhir(pub(super) Problem);
 
+/// The form that errors have at an address, whoever finds them: the endpoint, or what stands before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    Json,
+    Cbor,
+    Fhir,
+}
+
+impl Form {
+    /// By the path of a request.
+    pub(super) fn of(path: &str) -> Self {
+        let below = |root: &str| {
+            path.strip_prefix(root)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        if below("/entries") || below("/.well-known/scitt-keys") {
+            Self::Cbor
+        } else if below("/fhir") {
+            Self::Fhir
+        } else {
+            Self::Json
+        }
+    }
+
+    pub(super) fn answer(self, problem: Problem) -> Response {
+        match self {
+            Self::Json => Json(problem).into_response(),
+            Self::Cbor => Cbor(problem).into_response(),
+            Self::Fhir => Fhir(problem).into_response(),
+        }
+    }
+}
+
 impl<P: Into<Problem>> From<P> for Fhir {
     fn from(problem: P) -> Self {
         Self(problem.into())
@@ -73,6 +106,8 @@ impl IntoResponse for Fhir {
             401 => "login",
             403 => "forbidden",
             404 => "not-found",
+            405 => "not-supported",
+            408 => "timeout",
             503 => "transient",
             _ => "exception",
         };

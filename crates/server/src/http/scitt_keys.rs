@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
@@ -22,10 +23,13 @@ pub(super) async fn all<D: Database>(State(app): State<Arc<App<D>>>) -> Response
 
 pub(super) async fn one<D: Database>(
     State(app): State<Arc<App<D>>>,
-    Path(kid): Path<String>,
+    kid: Result<Path<String>, PathRejection>,
 ) -> Result<Response, Cbor> {
     let set = CoseKeySet::new(app.context.key_set.signers(KeyUse::Log));
-    let kid: Option<[u8; 32]> = BASE64.decode(kid).ok().and_then(|kid| kid.try_into().ok());
+    let kid: Option<[u8; 32]> = kid
+        .ok()
+        .and_then(|Path(kid)| BASE64.decode(kid).ok())
+        .and_then(|kid| kid.try_into().ok());
     let key = kid
         .and_then(|kid| set.get(&kid).copied())
         .ok_or_else(|| Problem::new(404, "key-unknown", "No key with this kid is published."))?;

@@ -1,17 +1,20 @@
 //! Bringing clinical data in: synthetic donors, and FHIR NDJSON files.
 
-use std::io::{BufRead, BufReader, Read};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use infoblood_clinical::fhir::{FhirDate, MAX_LINE, Record, Resource};
+use infoblood_clinical::fhir::Resource;
 use infoblood_clinical::synthetic;
 use jiff::civil::Date;
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng as _;
+use sha2::{Digest as _, Sha256};
 
+use self::source::{Digest, Source};
 use crate::context::Context;
 use crate::problem::Problem;
-use crate::storage::{Database, FeedStorage, NewResource, SiteStorage, Transaction};
+use crate::storage::{Database, FeedStorage, NewResource, Site, SiteStorage, Transaction};
+
+mod source;
 
 /// Donors in one transaction while seeding.
 const DONORS_AT_ONCE: usize = 200;
@@ -32,7 +35,8 @@ pub struct Loaded {
 }
 
 /// Makes `count` synthetic donors and their recipients from `seed`: at one site, or spread over all. The same call on the same day makes the
-/// same donors.
+/// same donors, and again changes nothing but their places in the feed; a call with another seed, at other sites or on another day makes others,
+/// who stand beside them.
 pub async fn seed<D: Database>(
     context: &Context<D>,
     count: u64,
@@ -51,11 +55,8 @@ pub async fn seed<D: Database>(
         ));
     }
     let codes: Vec<_> = sites.iter().map(|site| site.code.clone()).collect();
-    let today = jiff::Timestamp::from_second(context.now())
-        .map_err(Problem::internal)?
-        .to_zoned(jiff::tz::TimeZone::UTC)
-        .date();
-    let mut donors = synthetic::donors(ChaCha20Rng::seed_from_u64(seed), today, &codes, count)
+    let today = today(context)?;
+    let mut donors = synthetic::donors(random(seed, &codes), today, &codes, count)
         .map_err(|error| Problem::malformed(error.code(), error.to_string()))?;
 
     let mut resources = Vec::new();
@@ -91,6 +92,24 @@ pub async fn seed<D: Database>(
     }
 }
 
+/// A state of the generator that no other run of the day has.
+fn random(seed: u64, sites: &[String]) -> ChaCha20Rng {
+    let mut hash = Sha256::new_with_prefix("infoblood/synthetic-centre/v1");
+    hash.update(seed.to_be_bytes());
+    for site in sites {
+        hash.update((site.len() as u64).to_be_bytes());
+        hash.update(site);
+    }
+    ChaCha20Rng::from_seed(hash.finalize().into())
+}
+
+fn today<D: Database>(context: &Context<D>) -> Result<Date, Problem> {
+    Ok(jiff::Timestamp::from_second(context.now())
+        .map_err(Problem::internal)?
+        .to_zoned(jiff::tz::TimeZone::UTC)
+        .date())
+}
+
 /// Why an import was refused: nothing of it was stored.
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
@@ -114,6 +133,12 @@ pub enum ImportError {
         /// A sentence without the line's content.
         detail: String,
     },
+    /// What was read while storing is not what was checked before.
+    #[error("{file} changed while it was imported")]
+    Changed {
+        /// Which.
+        file: String,
+    },
     /// Storing failed.
     #[error("the resources were not stored")]
     Problem(#[from] Problem),
@@ -124,58 +149,47 @@ pub async fn import<D: Database>(
     context: &Context<D>,
     files: &[PathBuf],
 ) -> Result<Loaded, ImportError> {
+    let mut tx = context.database.read().await.map_err(Problem::from)?;
+    let sites = tx.sites().await.map_err(Problem::from)?;
+    drop(tx);
+    let today = today(context)?;
+    let checked = check(files, &sites, today)?;
+    store(context, files, &sites, today, &checked).await
+}
+
+/// Reads everything once, so that whatever is wrong is found before anybody else's writing waits.
+fn check(files: &[PathBuf], sites: &[Site], today: Date) -> Result<Vec<Digest>, ImportError> {
+    let read = |path: &PathBuf| {
+        let mut source = Source::open(path, sites, today)?;
+        while source.next()?.is_some() {}
+        Ok::<_, ImportError>(source.end())
+    };
+    files.iter().map(read).collect()
+}
+
+/// Reads everything again, and writes it in one transaction.
+async fn store<D: Database>(
+    context: &Context<D>,
+    files: &[PathBuf],
+    sites: &[Site],
+    today: Date,
+    checked: &[Digest],
+) -> Result<Loaded, ImportError> {
     let mut tx = context.database.write().await.map_err(Problem::from)?;
-    let known = tx.sites().await.map_err(Problem::from)?;
-    let today = jiff::Timestamp::from_second(context.now())
-        .map_err(Problem::internal)?
-        .to_zoned(jiff::tz::TimeZone::UTC)
-        .date();
     let mut loaded = Loaded {
         sources: 0,
         resources: 0,
         sites: Vec::new(),
     };
-    for path in files {
-        let name = path.display().to_string();
-        let unreadable = |source| ImportError::File {
-            file: name.clone(),
-            source,
-        };
-        let mut lines = Lines::open(path).map_err(unreadable)?;
+    for (path, checked) in files.iter().zip(checked) {
+        let mut source = Source::open(path, sites, today)?;
         let (mut batch, mut bytes) = (Vec::new(), 0);
-        while let Some((number, line)) = lines.next().map_err(unreadable)? {
-            let refused = |code, detail| ImportError::Line {
-                file: name.clone(),
-                line: number,
-                code,
-                detail,
-            };
-            let record = Record::parse_line(line)
-                .map_err(|error| refused(error.code(), error.to_string()))?;
-            if is_born_later(&record.resource, today) {
-                let detail = "somebody is not born yet: Patient.birthDate is after today";
-                return Err(refused("birth-in-future", detail.to_owned()));
+        while let Some(resource) = source.next()? {
+            if !loaded.sites.contains(&resource.site) {
+                loaded.sites.push(resource.site.clone());
             }
-            let site = match (record.resource.site(), known.as_slice()) {
-                (Some(code), known) => known.iter().find(|site| site.code == code),
-                (None, [only]) => Some(only),
-                (None, _) => None,
-            };
-            let site = site.ok_or_else(|| {
-                refused(
-                    "site-unknown",
-                    "the resource is tagged with no site that is known here".to_owned(),
-                )
-            })?;
-            if !loaded.sites.contains(&site.code) {
-                loaded.sites.push(site.code.clone());
-            }
-            bytes += record.raw.len();
-            batch.push(new_resource(
-                &record.resource,
-                Some(record.raw),
-                &site.code,
-            )?);
+            bytes += resource.body.len();
+            batch.push(resource);
             loaded.resources += 1;
             if batch.len() >= RESOURCES_AT_ONCE || bytes >= BYTES_AT_ONCE {
                 tx.put_resources(&batch).await.map_err(Problem::from)?;
@@ -184,19 +198,14 @@ pub async fn import<D: Database>(
             }
         }
         tx.put_resources(&batch).await.map_err(Problem::from)?;
+        if source.end() != *checked {
+            let file = path.display().to_string();
+            return Err(ImportError::Changed { file });
+        }
         loaded.sources += 1;
     }
     tx.commit().await.map_err(Problem::from)?;
     Ok(loaded)
-}
-
-/// Whether a person's birthday has begun nowhere on earth.
-fn is_born_later(resource: &Resource, today: Date) -> bool {
-    let Resource::Patient(patient) = resource else {
-        return false;
-    };
-    let birth = patient.birth_date.as_deref().and_then(FhirDate::parse);
-    birth.is_some_and(|birth| today.tomorrow().is_ok_and(|last| birth.first > last))
 }
 
 fn new_resource(
@@ -220,43 +229,6 @@ fn new_resource(
     })
 }
 
-/// The lines of a file that are not blank, each within the limit or one byte over it.
-struct Lines {
-    reader: BufReader<std::fs::File>,
-    line: Vec<u8>,
-    number: u64,
-}
-
-impl Lines {
-    fn open(path: &Path) -> std::io::Result<Self> {
-        Ok(Self {
-            reader: BufReader::new(std::fs::File::open(path)?),
-            line: Vec::new(),
-            number: 0,
-        })
-    }
-
-    /// The next line with its number, from 1.
-    fn next(&mut self) -> std::io::Result<Option<(u64, &[u8])>> {
-        loop {
-            self.line.clear();
-            let limit = MAX_LINE as u64 + 2;
-            if self
-                .reader
-                .by_ref()
-                .take(limit)
-                .read_until(b'\n', &mut self.line)?
-                == 0
-            {
-                return Ok(None);
-            }
-            self.number += 1;
-            if !self.line.trim_ascii().is_empty() {
-                return Ok(Some((
-                    self.number,
-                    self.line.strip_suffix(b"\n").unwrap_or(&self.line),
-                )));
-            }
-        }
-    }
-}
+#[cfg(test)]
+#[path = "load/tests.rs"]
+mod tests;

@@ -64,7 +64,7 @@ pub trait FeedStorage {
     /// Where the feed stands.
     fn feed_head(&mut self) -> impl Future<Output = Stored<FeedHead>> + Send;
 
-    /// Puts resources, each under the next sequence.
+    /// Puts resources, each under the next sequence. What thereby leaves somebody's scope is told there, under the same sequence.
     fn put_resources(
         &mut self,
         resources: &[NewResource],
@@ -84,7 +84,7 @@ pub trait FeedStorage {
         id: &str,
     ) -> impl Future<Output = Stored<Option<String>>> + Send;
 
-    /// Changes after `after` in the scope of `site`, in order, at most `limit`; fewer, but at least one, if they hold [`MOST_BYTES`].
+    /// Changes after `after` in the scope of `site`, what left it as deleted, in order, at most `limit`; fewer, but at least one, if they hold [`MOST_BYTES`].
     fn changes(
         &mut self,
         site: &str,
@@ -93,6 +93,6 @@ pub trait FeedStorage {
         limit: u32,
     ) -> impl Future<Output = Stored<Vec<Change>>> + Send;
 
-    /// Forgets deleted resources up to and including `floor`; cursors below it expire.
+    /// Forgets deleted resources, and what left a scope, up to and including `floor`; cursors below it expire.
     fn raise_floor(&mut self, floor: u64) -> impl Future<Output = Stored<()>> + Send;
 }

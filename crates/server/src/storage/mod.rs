@@ -11,6 +11,7 @@
 mod agreements;
 mod audit;
 mod courier;
+mod departures;
 mod devices;
 mod feed;
 mod log;

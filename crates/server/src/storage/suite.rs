@@ -1,5 +1,6 @@
 //! What every engine must do, one generic function per concern.
 
+mod scopes;
 mod writers;
 
 use std::time::Duration;
@@ -23,6 +24,7 @@ pub(super) async fn run<D: Database>(database: &D) {
     sessions(database).await;
     feed(database).await;
     large_changes(database).await;
+    scopes::scopes(database).await;
     audit(database).await;
     courier(database).await;
 }

@@ -16,7 +16,6 @@ fn usage_is_2() {
         &["serve"],
         &["serve", "--listen", "nonsense"],
         &["serve", "--listen", "127.0.0.1:0", "--tls-cert", "x"],
-        &["serve", "--listen", "0.0.0.0:0"],
         &[
             "person", "add", "x", "--site", "ALM", "--name", "x", "--role", "king",
         ],
@@ -31,7 +30,6 @@ fn usage_is_2() {
             "--device-approval",
             "maybe",
         ],
-        &["init", "--issuer", "ftp://x"],
         &["import"],
         &["verify", "x"],
         &["device", "list", "--database-url", "postgres://host/db"],
@@ -44,6 +42,21 @@ fn usage_is_2() {
         assert_eq!(ran.exit, 2, "{arguments:?}: {}", ran.stderr);
         assert!(ran.stdout.is_empty() && !ran.stderr.is_empty());
     }
+}
+
+/// What can be read, and is not done.
+#[test]
+fn a_refused_value_is_1() {
+    let cli = Cli::initialised();
+    assert_eq!(
+        cli.fails(&["serve", "--listen", "0.0.0.0:0"]),
+        is(1, "tls-needed")
+    );
+    let cli = Cli::new();
+    assert_eq!(
+        cli.fails(&["init", "--issuer", "ftp://x"]),
+        is(1, "issuer-malformed")
+    );
 }
 
 #[test]

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use infoblood_agreement::audit::{Action, AuditEvent, Outcome, Purpose, message_hash};
-use infoblood_agreement::cbor::Limits;
+use infoblood_agreement::cbor::{self, Limits};
+use infoblood_agreement::cose::{self, Header, content_type};
 use infoblood_agreement::document::Document;
 use infoblood_agreement::grant::Role;
 use infoblood_agreement::keys::{PublicKey, SigningKey, device_id};
@@ -24,6 +25,7 @@ use infoblood_server::{Context, Place, Running, ServeConfig, start};
 use rand_core::Rng as _;
 use reqwest::{Response, StatusCode};
 use serde_json::{Value, json};
+use sqlx::{Connection as _, SqliteConnection};
 use x25519_dalek::StaticSecret;
 
 /// 2026-11-01T00:00:00Z.
@@ -227,6 +229,24 @@ impl<D: Database> World<D> {
     }
 }
 
+impl World {
+    /// A row beside the server's own that is not what it writes: an event of this device whose place is the one before fails in the store.
+    pub(crate) async fn damage_after(&self, device_id: &str, sequence: u64) {
+        let url = format!("sqlite:{}", self.dir().join("server.db").display());
+        let mut database = SqliteConnection::connect(&url).await.unwrap();
+        sqlx::query(
+            "INSERT INTO audit_events (hash, id, device_id, sequence, previous, action, outcome, at, received_at, message)
+             VALUES (zeroblob(32), x'00', ?, ?, x'00', 'lock', 'permit', 0, 0, x'00')",
+        )
+        .bind(device_id)
+        .bind(i64::try_from(sequence).unwrap() + 1)
+        .execute(&mut database)
+        .await
+        .unwrap();
+        database.close().await.unwrap();
+    }
+}
+
 /// One person on one device.
 pub(crate) struct Workstation {
     pub(crate) login: String,
@@ -319,6 +339,27 @@ impl Workstation {
             "nonce": BASE64.encode(nonce),
             "signature": BASE64.encode(signature),
         })
+    }
+
+    /// An event that no workstation of ours signs.
+    pub(crate) fn forged_event(&self, sequence: u64, reference: &str) -> Vec<u8> {
+        let payload = cbor::encode(&cbor::Value::map([
+            (1, [0xee; 16].into()),
+            (2, sequence.into()),
+            (3, Some([9_u8; 32]).into()),
+            (4, T0.into()),
+            (5, "patient-read".into()),
+            (6, self.person_id.clone().into()),
+            (7, "permit".into()),
+            (8, reference.into()),
+            (9, None::<String>.into()),
+            (10, "donation".into()),
+            (11, false.into()),
+        ]));
+        let iss = format!("urn:infoblood:device:{}", self.device_id());
+        let sub = format!("urn:infoblood:audit:{sequence}");
+        let header = Header::new(content_type::AUDIT_EVENT, &self.device, &iss, &sub, T0);
+        cose::sign(&header, &payload, &self.device)
     }
 
     pub(crate) fn audit_event(&mut self) -> Vec<u8> {

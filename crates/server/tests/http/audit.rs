@@ -2,6 +2,7 @@
 
 use crate::common::{T0, World};
 use infoblood_agreement::profile::DeviceApproval;
+use infoblood_agreement::sealed::item_id;
 use infoblood_server::storage::{AuditStorage, Database, GapKind};
 use serde_json::{Value, json};
 
@@ -91,24 +92,77 @@ async fn an_event_that_does_not_continue_the_chain_is_seen() {
     );
 }
 
-/// A place in the chain that no database has room for: signed rightly, and a failure of the store every time.
+/// Signed rightly, and a failure of the store every time.
 #[tokio::test]
 async fn an_event_that_cannot_be_stored_holds_no_other() {
     let world = World::new(DeviceApproval::Auto).await;
     let mut person = world.accepted("a", "A").await;
-    let first = person.audit_event();
-    let (sequence, previous) = (person.audit_sequence, person.audit_previous);
-    (person.audit_sequence, person.audit_previous) = (u64::MAX - 1, Some([9; 32]));
-    let impossible = person.audit_event();
-    (person.audit_sequence, person.audit_previous) = (sequence, previous);
-    let second = person.audit_event();
-    let lines = [&first, &impossible, &second].map(|event| world.sealed_line(event));
-
-    let answers = world.audit(&lines).await;
-    let statuses: Vec<_> = answers.iter().map(|answer| &answer["status"]).collect();
-    assert_eq!(statuses, ["stored", "stored"]);
-
-    let mut tx = world.context.database.read().await.unwrap();
     let device = person.device_id();
-    assert_eq!(tx.last_audit_sequence(&device).await.unwrap(), 2);
+    let (first, second) = (person.audit_event(), person.audit_event());
+    world.damage_after(&device, 2).await;
+    (person.audit_sequence, person.audit_previous) = (3, Some([9; 32]));
+    let fourth = person.audit_event();
+    let lines = [&first, &second, &fourth].map(|event| world.sealed_line(event));
+
+    // Who stands nowhere in the answer comes again.
+    let answers = world.audit(&lines).await;
+    let found: Vec<_> = answers.iter().map(|a| (&a["id"], &a["status"])).collect();
+    let ids = [&first, &fourth].map(|event| json!(item_id(event)));
+    let stored = json!("stored");
+    assert_eq!(found, [(&ids[0], &stored), (&ids[1], &stored)]);
+}
+
+/// Every line has its verdict, under the id with which it came.
+#[tokio::test]
+async fn what_is_no_event_is_refused_for_good_under_its_id() {
+    let world = World::new(DeviceApproval::Auto).await;
+    refused_for_good(&world).await;
+}
+
+pub(crate) async fn refused_for_good<D: Database>(world: &World<D>) {
+    let mut person = world.accepted("b", "A").await;
+    let first = person.audit_event();
+    // No database has room for the first two, and PostgreSQL's texts none for NUL.
+    let forged = [
+        person.forged_event(u64::MAX, "Patient/d-1"),
+        person.forged_event(i64::MAX as u64, "Patient/d-1"),
+        person.forged_event(2, "Patient/d-1\0"),
+        person.forged_event(2, "Patient/\u{1b}"),
+    ];
+    let lines: Vec<_> = forged
+        .iter()
+        .chain([&first])
+        .map(|event| world.sealed_line(event))
+        .collect();
+    let answers = world.audit(&lines).await;
+    assert_eq!(answers.len(), 5);
+    for (event, answer) in forged.iter().zip(&answers) {
+        let expected =
+            json!({ "id": item_id(event), "status": "rejected", "code": "audit-malformed" });
+        assert_eq!(answer, &expected);
+    }
+    assert_eq!(answers[4]["status"], "stored");
+
+    let (most, more) = ("я".repeat(64), "x".repeat(65));
+    let named = |id: &Value| json!({ "id": id, "sealed": "AAAA" }).to_string();
+    for (line, id, code) in [
+        (named(&json!("not hex")), json!("not hex"), "id-mismatch"),
+        (named(&json!("")), json!(""), "id-mismatch"),
+        (named(&json!(most)), json!(most), "id-mismatch"),
+        (named(&json!(more)), Value::Null, "id-mismatch"),
+        (
+            json!({ "id": "ab" }).to_string(),
+            json!("ab"),
+            "json-malformed",
+        ),
+        (named(&json!(7)), Value::Null, "json-malformed"),
+        ("nonsense".to_owned(), Value::Null, "json-malformed"),
+    ] {
+        let expected = json!({ "id": id, "status": "rejected", "code": code });
+        assert_eq!(
+            world.audit(std::slice::from_ref(&line)).await,
+            [expected],
+            "{line}"
+        );
+    }
 }

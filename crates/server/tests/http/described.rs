@@ -33,6 +33,15 @@ async fn fhir_says_what_it_has_and_keeps_the_rules_of_patient_data() {
     assert_eq!(statement["kind"], "instance");
     assert!(statement["rest"][0].get("resource").is_none());
 
+    let posted = world.post("/fhir/metadata", None, &Value::Null).await;
+    assert_eq!(
+        outcome(posted).await,
+        (405, "method-not-allowed".to_owned())
+    );
+    for path in ["/fhir", "/fhir/"] {
+        let refused = outcome(world.get(path, None).await).await;
+        assert_eq!(refused, (401, "session-required".to_owned()), "{path}");
+    }
     let response = world.get("/fhir/Patient/a", None).await;
     assert_eq!(response.headers()["www-authenticate"], "Bearer");
     assert_eq!(

@@ -209,3 +209,31 @@ async fn statements_sent_at_once_are_one_leaf_each() {
     places.sort_unstable();
     assert!(places.iter().copied().eq(before..before + 40));
 }
+
+/// Whatever is asked for at the log's addresses, errors have the log's form.
+#[tokio::test]
+async fn what_is_no_entry_is_said_in_the_form_of_the_log() {
+    let world = World::new(DeviceApproval::Auto).await;
+    let unknown = |code: &str| (404, code.to_owned());
+    for path in ["/entries/%FF", "/entries/00", "/entries/%00"] {
+        assert_eq!(
+            concise(world.get(path, None).await).await,
+            unknown("entry-unknown")
+        );
+    }
+    for path in [
+        "/.well-known/scitt-keys/%FF",
+        "/.well-known/scitt-keys/AAAA",
+    ] {
+        assert_eq!(
+            concise(world.get(path, None).await).await,
+            unknown("key-unknown")
+        );
+    }
+    assert_eq!(
+        concise(world.get("/entries/", None).await).await,
+        unknown("not-found")
+    );
+    let not_allowed = concise(world.get("/entries", None).await).await;
+    assert_eq!(not_allowed, (405, "method-not-allowed".to_owned()));
+}

@@ -12,7 +12,7 @@ use serde_json::json;
 
 use crate::cluster::Cluster;
 use crate::common::{T0, World, problem};
-use crate::{courier, whole_way};
+use crate::{audit, courier, whole_way};
 
 async fn world(cluster: &Cluster, name: &str) -> World<PostgresDatabase> {
     let dir = tempfile::tempdir().unwrap();
@@ -25,6 +25,8 @@ async fn network_courier_and_revocation() {
     let cluster = Cluster::start();
     whole_way(&world(&cluster, "network").await).await;
     courier::way::first_enrolment(&world(&cluster, "courier").await).await;
+
+    audit::refused_for_good(&world(&cluster, "audit").await).await;
 
     let world = world(&cluster, "rights").await;
     load::seed(&world.context, 40, 7, None).await.unwrap();

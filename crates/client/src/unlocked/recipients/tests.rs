@@ -212,6 +212,41 @@ async fn many_namesakes_are_paged_in_order() {
     cache.check_index().await;
 }
 
+/// As among donors, and pages of an IIN's beginning end.
+#[tokio::test]
+async fn exact_spellings_come_first_among_many_and_pages_end() {
+    let mut cache = Cache::new().await;
+    let mut lines: Vec<String> = (0..300)
+        .map(|n| {
+            recipient(
+                &format!("n{n:03}"),
+                "Касымова",
+                "Асель",
+                &format!("850101{n:06}"),
+            )
+        })
+        .collect();
+    lines.push(recipient("q", "Қасымова", "Әсел", ""));
+    lines.push(recipient("k1", "Касым-Али", "Ада", ""));
+    lines.push(recipient("k2", "Қасым-Әли", "Ада", ""));
+    lines.push(recipient("s", "O'Brien-Щукин", "Ада", ""));
+    cache.apply(&lines).await;
+    let all = cache.found("қасымова").await;
+    assert_eq!((all.len(), all[0].as_str()), (301, "q"));
+    assert!(all[1..].is_sorted(), "and each once");
+    assert_eq!(cache.found("қасым-әли").await, ["k2", "k1"]);
+    assert_eq!(cache.found("касым-али").await, ["k1", "k2"]);
+    for typed in ["OBrien", "o'brien", "Sc", "S", "shukin ada obrien"] {
+        assert_eq!(cache.found(typed).await, ["s"], "{typed}");
+    }
+    assert_eq!(cache.found("850101").await.len(), 300);
+    for skip in [u32::MAX, 10_000] {
+        let forged = search::number(skip);
+        let page = cache.recipients("850101", Some(&forged), 20).await;
+        assert_eq!((page.rows.len(), page.next), (0, None), "{skip}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 

@@ -1,7 +1,7 @@
 //! What is taken although nobody would expect it: it is shown as it is, marked where nobody would see it, and not understood where it
 //! is not.
 
-use infoblood_clinical::inventory::Filter;
+use infoblood_clinical::{donor::DeferralState, inventory::Filter};
 
 use super::lines::{
     DIN, component, donation, donor, flag, group, modified, named, opened, recipient, transfusion,
@@ -78,7 +78,10 @@ async fn hostile_words_are_only_words() {
     assert_eq!(found("script").await, "d-0");
     assert_eq!(found("drop").await, "d-2");
     assert_eq!(found("Ким").await, "d-5 d-6 d-7", "a mark separates words");
-    assert_eq!(found(&"а".repeat(200)).await, "d-10");
+    // A letter is heard once, however often it stands; whoever is spelled as typed comes first.
+    assert_eq!(found(&"а".repeat(200)).await, found("а").await);
+    let page = open.search(gate, &"ә".repeat(200), None, 200).await;
+    assert_eq!(page.unwrap().rows[0].summary.id, "d-10");
     // A hundred words against a name of five thousand: one that repeats itself says no more than once.
     let many = found(&"а ".repeat(100)).await;
     assert_eq!(many, found("а").await);
@@ -123,6 +126,22 @@ async fn what_is_not_understood_is_counted_and_never_shown_as_understood() {
     // The group, the donation, and a component.
     assert_eq!((card.not_understood, card.blood), (3, None));
     assert_eq!(card.donations, []);
+    // Nor does the list say that nothing forbids it.
+    let page = open.search(gate, "", None, 50).await.unwrap();
+    let states: Vec<_> = page
+        .rows
+        .iter()
+        .map(|row| (row.summary.id.as_str(), row.deferral))
+        .collect();
+    assert_eq!(states.len(), 3);
+    assert!(
+        states
+            .iter()
+            .all(|(_, state)| *state != DeferralState::None),
+        "{states:?}"
+    );
+    let page = open.recipients(gate, "", None, 50).await.unwrap();
+    assert!(page.rows[0].summary.not_understood);
     for (id, unclear) in [("d-1", 3), ("d-2", 1), ("d-3", 1)] {
         let card = open.card(gate, id).await.unwrap().facts;
         assert_eq!(card.not_understood, unclear, "{id}");

@@ -27,7 +27,7 @@ async fn circles_end_and_what_is_missing_is_said_to_be() {
     for nobody in ["d-1", "d-gone", "nobody", "c-1"] {
         assert_eq!(
             open.card(gate, nobody).await.unwrap_err().code(),
-            "patient-locked"
+            "record-unknown"
         );
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use infoblood_client::Purpose;
-use infoblood_clinical::inventory::Filter;
+use infoblood_clinical::{donor::DeferralState, inventory::Filter};
 use infoblood_server::service::load::ImportError;
 
 use super::lines::{
@@ -69,11 +69,11 @@ fn broken() -> Vec<(&'static str, String)> {
         ("a year below 0", patient_of("1985-07-15", "-999-01-01")),
         (
             "a deferral without a beginning",
-            flag("f-9", "d-9", r#"{"end":"2026-01-01"}"#),
+            flag("f-9", "d-1", r#"{"end":"2026-01-01"}"#),
         ),
         (
             "a deferral to 30 February",
-            flag("f-9", "d-9", r#"{"start":"2026-01-01","end":"2026-02-30"}"#),
+            flag("f-8", "d-1", r#"{"start":"2026-01-01","end":"2026-02-30"}"#),
         ),
         ("an unknown group", of("A+", "Q+", &group)),
         (
@@ -186,7 +186,7 @@ async fn what_is_refused_names_the_line_and_nothing_of_it_is_stored_or_shown() {
         assert_eq!(head(&central).await, 0, "{what}");
     }
 
-    // A server that passes all of it on: what can be read is applied, what cannot is counted.
+    // A server that passes all of it on: what can be read is applied, what cannot is counted, and a deferral bars even so.
     import(&central, &[good]).await.unwrap();
     let count = broken.len() as u64;
     let hostile: Vec<String> = broken
@@ -205,10 +205,19 @@ async fn what_is_refused_names_the_line_and_nothing_of_it_is_stored_or_shown() {
     let open = session.unlock(&workstation, true).await.unwrap();
     let refreshed = open.refresh().await.unwrap();
     // Both streams.
-    assert_eq!((refreshed.skipped, refreshed.applied), (2 * count, 1));
+    let deferrals = 2;
+    assert_eq!(
+        (refreshed.skipped, refreshed.applied),
+        (2 * (count - deferrals), 2 * deferrals + 1)
+    );
     open.choose_purpose(Purpose::Treatment).await.unwrap();
     let gate = open.gate();
-    assert_eq!(open.search(gate, "", None, 50).await.unwrap().total, 1);
+    let found = open.search(gate, "", None, 50).await.unwrap();
+    assert_eq!(found.total, 1);
+    assert_eq!(found.rows[0].deferral, DeferralState::Permanent);
+    let barred = open.card(gate, "d-1").await.unwrap().facts;
+    assert_eq!((barred.deferrals.len(), barred.not_understood), (2, 2));
+    assert!(barred.next_dates.iter().all(|next| next.date.is_none()));
     assert_eq!(open.recipients(gate, "", None, 50).await.unwrap().total, 0);
     let stock = open.inventory(gate, Filter::All).await.unwrap().inventory;
     assert_eq!(stock.not_understood, 0);

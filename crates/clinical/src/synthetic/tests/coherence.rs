@@ -69,7 +69,7 @@ impl Centre {
 
     fn group(&self, person: &str) -> Determined {
         let found = self.findings.get(person).into_iter().flatten();
-        let groups: Vec<_> = found.filter_map(Observation::blood_group).collect();
+        let groups: Vec<_> = found.flat_map(Observation::blood_groups).collect();
         Determined::from_groups(&groups)
     }
 }
@@ -180,6 +180,20 @@ fn check(centre: &Centre) {
             positive.is_none() || ["discarded", "processed"].contains(&status),
             "{status}"
         );
+    }
+    for donation in centre.procedures.values() {
+        let donor = donation.subject.id_of("Patient").unwrap();
+        let given = day(donation.occurred());
+        for flag in centre.flags.get(donor).into_iter().flatten() {
+            let period = flag.period.as_ref().unwrap();
+            let ended = period.end.is_some() && day(period.end.as_deref()) < given;
+            let is_outside = ended || given < day(period.start.as_deref());
+            // Who is deferred comes at most to be sent home.
+            assert!(
+                is_outside || donation.status == "not-done",
+                "{given} {period:?}"
+            );
+        }
     }
     for (component, issue) in &centre.issues {
         check_issue(centre, component, issue, &dins);

@@ -1,6 +1,7 @@
 //! An event in the words of IHE's Basic Audit Log Patterns, as FHIR R5 `AuditEvent`. People are named by their ids alone.
 
 use infoblood_agreement::audit::{Action, AuditEvent as Event, Outcome, Purpose};
+use infoblood_clinical::fhir::system;
 use serde_json::{Map, Value, json};
 
 use crate::clock::rfc3339;
@@ -82,12 +83,13 @@ pub(super) fn resource(
     if !authorization.is_empty() {
         put("authorization", Value::Array(authorization));
     }
-    if let Some(reference) = &event.reference {
+    let subject = event.reference.as_deref().map(Subject::of);
+    if let Some(Subject::Patient(reference)) = subject {
         put("patient", json!({ "reference": reference }));
     }
     put("agent", agents(event, device, role));
     put("source", source(device));
-    let entities = entities(event);
+    let entities = entities(event, subject);
     if !entities.is_empty() {
         put("entity", Value::Array(entities));
     }
@@ -167,22 +169,51 @@ fn source(device: &Device) -> Value {
     })
 }
 
-/// The person whose record it is; of a query, that there was one. Its words are names and numbers of people: they never left the
-/// workstation, and the element says that it is withheld.
-fn entities(event: &Event) -> Vec<Value> {
-    let patient = event.reference.as_ref().map(|reference| {
-        json!({
-            "what": { "reference": reference },
-            "role": { "coding": [coding(ROLE, "1")] },
-        })
-    });
+/// What was looked at.
+#[derive(Clone, Copy)]
+enum Subject<'a> {
+    /// Somebody's record: the reference.
+    Patient(&'a str),
+    /// What became of a donation: its number.
+    Donation(&'a str),
+    /// Something else, as the workstation names it.
+    Other(&'a str),
+}
+
+impl<'a> Subject<'a> {
+    fn of(reference: &'a str) -> Self {
+        match reference.split_once('/') {
+            Some(("Patient", _)) => Self::Patient(reference),
+            Some(("Donation", number)) => Self::Donation(number),
+            _ => Self::Other(reference),
+        }
+    }
+
+    /// FHIR has no resource of that name for a donation, which is known by its number.
+    fn entity(self) -> Value {
+        let (what, role) = match self {
+            Self::Patient(reference) => (json!({ "reference": reference }), "1"),
+            Self::Donation(number) => (named(system::DIN, number), "4"),
+            Self::Other(name) => (json!({ "display": name }), "4"),
+        };
+        json!({ "what": what, "role": { "coding": [coding(ROLE, role)] } })
+    }
+}
+
+/// What was looked at; of a query, that there was one. Its words are names and numbers of people: they never left the workstation, and the
+/// element says that it is withheld.
+fn entities(event: &Event, subject: Option<Subject<'_>>) -> Vec<Value> {
     let query = (event.action == Action::PatientQuery).then(|| {
         json!({
             "role": { "coding": [coding(ROLE, "24")] },
             "_query": { "extension": [{ "url": ABSENT, "valueCode": "masked" }] },
         })
     });
-    patient.into_iter().chain(query).collect()
+    subject
+        .map(Subject::entity)
+        .into_iter()
+        .chain(query)
+        .collect()
 }
 
 fn coding(system: &str, code: &str) -> Value {

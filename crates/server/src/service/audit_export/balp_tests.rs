@@ -3,7 +3,7 @@ use std::path::Path;
 use super::*;
 use crate::storage::DeviceStatus;
 
-const ACTIONS: [(Action, Outcome, Option<&str>); 12] = [
+const ACTIONS: [(Action, Outcome, Option<&str>); 14] = [
     (Action::SignIn, Outcome::Permit, None),
     (
         Action::SignInFailed,
@@ -28,7 +28,18 @@ const ACTIONS: [(Action, Outcome, Option<&str>); 12] = [
     (Action::ClockJump, Outcome::Permit, Some("back")),
     (Action::PassphraseChanged, Outcome::Permit, None),
     (Action::Lock, Outcome::Permit, None),
+    (Action::PatientRead, Outcome::Permit, None),
+    (Action::PatientRead, Outcome::Permit, None),
 ];
+
+/// What an event that is about something is about: a person; of the last two a donation, and what no version knows yet.
+fn reference(n: u8) -> &'static str {
+    match n {
+        13 => "Donation/KZ00126000001",
+        14 => "shelf 3",
+        _ => "Patient/d-1",
+    }
+}
 
 fn device() -> Device {
     Device {
@@ -54,7 +65,7 @@ fn one(n: u8, (action, outcome, reason): (Action, Outcome, Option<&str>)) -> Val
         action,
         person_id: (action != Action::ClockJump).then(|| "00112233445566778899aabbccddeeff".into()),
         outcome,
-        reference: of_a_person.then(|| "Patient/d-1".into()),
+        reference: of_a_person.then(|| reference(n).into()),
         reason: reason.map(str::to_owned),
         purpose: Purpose::ALL.get(usize::from(n) % 5).copied(),
         glass_broken: n > 9,
@@ -114,4 +125,20 @@ fn a_query_tells_that_its_words_are_withheld_and_a_refusal_its_code() {
     let jump = one(10, ACTIONS[9]);
     let agents = jump["agent"].as_array().unwrap();
     assert_eq!((agents.len(), &agents[0]["requestor"]), (1, &json!(true)));
+}
+
+/// A donation's number is no reference to a resource, and nobody's record.
+#[test]
+fn a_look_at_a_donation_names_its_number() {
+    let look = one(13, ACTIONS[12]);
+    assert_eq!(look["patient"], Value::Null);
+    let entity = &look["entity"][0];
+    assert_eq!(
+        entity["what"]["identifier"],
+        json!({ "system": "urn:infoblood:id:din", "value": "KZ00126000001" })
+    );
+    assert_eq!(entity["role"]["coding"][0]["code"], "4");
+    let other = one(14, ACTIONS[13]);
+    assert_eq!(other["patient"], Value::Null);
+    assert_eq!(other["entity"][0]["what"], json!({ "display": "shelf 3" }));
 }

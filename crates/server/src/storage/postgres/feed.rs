@@ -5,7 +5,26 @@ use sqlx::Row;
 use sqlx::postgres::PgRow;
 
 use super::{PostgresTx, Stored, signed, unsigned};
+use crate::storage::departures::{self, Known, Step, Turn};
 use crate::storage::{Change, FeedHead, FeedStorage, MOST_BYTES, NewResource, Stream};
+
+fn known(row: &PgRow) -> Stored<Known> {
+    Ok(Known {
+        kind: row.try_get("kind")?,
+        id: row.try_get("id")?,
+        site: row.try_get("site")?,
+        national: row.try_get("national")?,
+    })
+}
+
+fn departure(row: &PgRow) -> Stored<Change> {
+    Ok(Change {
+        sequence: unsigned(row, "sequence")?,
+        kind: row.try_get("kind")?,
+        id: row.try_get("id")?,
+        body: None,
+    })
+}
 
 fn change(row: &PgRow) -> Stored<Change> {
     let deleted: bool = row.try_get("deleted")?;
@@ -33,6 +52,130 @@ impl PostgresTx {
         .await?;
         Ok(row.try_get::<i64, _>("sequence")? - count + 1)
     }
+
+    /// The rows that a batch will change, as they are.
+    async fn known(&mut self, batch: &[NewResource]) -> Stored<Vec<Known>> {
+        let kinds: Vec<_> = batch.iter().map(|one| one.kind.as_str()).collect();
+        let ids: Vec<_> = batch.iter().map(|one| one.id.as_str()).collect();
+        let rows = sqlx::query(
+            "SELECT known.kind, known.id, known.site, known.safety AND known.national AS national
+             FROM UNNEST($1::text[], $2::text[]) AS wanted (kind, id)
+             JOIN resources AS known ON known.kind = wanted.kind AND known.id = wanted.id",
+        )
+        .bind(kinds)
+        .bind(ids)
+        .fetch_all(self.conn())
+        .await?;
+        rows.iter().map(known).collect()
+    }
+
+    /// Writes down what left somebody's scope.
+    async fn turn(&mut self, step: &Step<'_>) -> Stored<()> {
+        match step.turn {
+            Turn::Everybodys => {
+                sqlx::query("DELETE FROM departures WHERE kind = $1 AND id = $2")
+                    .bind(step.kind)
+                    .bind(step.id)
+                    .execute(self.conn())
+                    .await?;
+                Ok(())
+            }
+            Turn::Moved { from, to } => {
+                sqlx::query("DELETE FROM departures WHERE kind = $1 AND id = $2 AND site = $3 AND NOT national")
+                    .bind(step.kind)
+                    .bind(step.id)
+                    .bind(to)
+                    .execute(self.conn())
+                    .await?;
+                sqlx::query(
+                    "UPDATE departures SET site = $1 WHERE kind = $2 AND id = $3 AND national",
+                )
+                .bind(to)
+                .bind(step.kind)
+                .bind(step.id)
+                .execute(self.conn())
+                .await?;
+                self.depart(step, from, false).await
+            }
+            Turn::Withdrawn { own } => self.depart(step, own, true).await,
+        }
+    }
+
+    async fn depart(&mut self, step: &Step<'_>, site: &str, national: bool) -> Stored<()> {
+        sqlx::query(
+            "INSERT INTO departures (kind, id, site, national, sequence) VALUES ($1, $2, $3, $4, $5)
+             ON CONFLICT (kind, id, site, national) DO UPDATE SET sequence = excluded.sequence",
+        )
+        .bind(step.kind)
+        .bind(step.id)
+        .bind(site)
+        .bind(national)
+        .bind(step.sequence)
+        .execute(self.conn())
+        .await?;
+        Ok(())
+    }
+
+    /// What left a stream after `after`, in order.
+    async fn departures(
+        &mut self,
+        site: &str,
+        stream: Stream,
+        after: u64,
+        limit: u32,
+    ) -> Stored<Vec<Change>> {
+        let sql = match stream {
+            Stream::All => {
+                "SELECT sequence, kind, id FROM departures
+                 WHERE national = FALSE AND site = $1 AND sequence > $2 ORDER BY sequence LIMIT $3"
+            }
+            Stream::Safety => {
+                "SELECT sequence, kind, id FROM departures
+                 WHERE national = TRUE AND site <> $1 AND sequence > $2 ORDER BY sequence LIMIT $3"
+            }
+        };
+        let rows = sqlx::query(sql)
+            .bind(site)
+            .bind(signed(after)?)
+            .bind(i64::from(limit))
+            .fetch_all(self.conn())
+            .await?;
+        rows.iter().map(departure).collect()
+    }
+
+    /// The resources on a stream after `after`, in order; fewer than there are, but at least one, if they hold [`MOST_BYTES`].
+    async fn resources(
+        &mut self,
+        site: &str,
+        stream: Stream,
+        after: u64,
+        limit: u32,
+    ) -> Stored<Vec<Change>> {
+        let sql = match stream {
+            Stream::All => {
+                "SELECT sequence, kind, id, deleted, body FROM resources
+                 WHERE site = $1 AND sequence > $2 ORDER BY sequence LIMIT $3"
+            }
+            Stream::Safety => {
+                "SELECT sequence, kind, id, deleted, body FROM resources
+                 WHERE safety AND (national OR site = $1) AND sequence > $2 ORDER BY sequence LIMIT $3"
+            }
+        };
+        let mut rows = sqlx::query(sql)
+            .bind(site)
+            .bind(signed(after)?)
+            .bind(i64::from(limit))
+            .fetch(self.conn());
+        let (mut changes, mut bytes) = (Vec::new(), 0);
+        while bytes < MOST_BYTES
+            && let Some(row) = rows.try_next().await?
+        {
+            let change = change(&row)?;
+            bytes += change.body.as_ref().map_or(0, String::len);
+            changes.push(change);
+        }
+        Ok(changes)
+    }
 }
 
 impl FeedStorage for PostgresTx {
@@ -47,7 +190,11 @@ impl FeedStorage for PostgresTx {
     }
 
     async fn put_resources(&mut self, resources: &[NewResource]) -> Stored<()> {
+        if resources.is_empty() {
+            return Ok(());
+        }
         let first = self.allocate(resources.len()).await?;
+        let known = self.known(resources).await?;
         // One statement writes a row once: of a resource that comes twice, the last.
         let rows: BTreeMap<_, _> = (first..)
             .zip(resources)
@@ -83,6 +230,9 @@ impl FeedStorage for PostgresTx {
         .bind(texts(|resource| &resource.body))
         .execute(self.conn())
         .await?;
+        for step in departures::steps(&known, first, resources) {
+            self.turn(&step).await?;
+        }
         Ok(())
     }
 
@@ -115,34 +265,17 @@ impl FeedStorage for PostgresTx {
         after: u64,
         limit: u32,
     ) -> Stored<Vec<Change>> {
-        let sql = match stream {
-            Stream::All => {
-                "SELECT sequence, kind, id, deleted, body FROM resources
-                 WHERE site = $1 AND sequence > $2 ORDER BY sequence LIMIT $3"
-            }
-            Stream::Safety => {
-                "SELECT sequence, kind, id, deleted, body FROM resources
-                 WHERE safety AND (national OR site = $1) AND sequence > $2 ORDER BY sequence LIMIT $3"
-            }
-        };
-        let mut rows = sqlx::query(sql)
-            .bind(site)
-            .bind(signed(after)?)
-            .bind(i64::from(limit))
-            .fetch(self.conn());
-        let (mut changes, mut bytes) = (Vec::new(), 0);
-        while bytes < MOST_BYTES
-            && let Some(row) = rows.try_next().await?
-        {
-            let change = change(&row)?;
-            bytes += change.body.as_ref().map_or(0, String::len);
-            changes.push(change);
-        }
-        Ok(changes)
+        let resources = self.resources(site, stream, after, limit).await?;
+        let departures = self.departures(site, stream, after, limit).await?;
+        Ok(departures::merge(resources, departures, limit))
     }
 
     async fn raise_floor(&mut self, floor: u64) -> Stored<()> {
         sqlx::query("DELETE FROM resources WHERE deleted AND sequence <= $1")
+            .bind(signed(floor)?)
+            .execute(self.conn())
+            .await?;
+        sqlx::query("DELETE FROM departures WHERE sequence <= $1")
             .bind(signed(floor)?)
             .execute(self.conn())
             .await?;

@@ -285,25 +285,27 @@ async fn a_database_that_is_held_elsewhere_leaves_nothing_half_done() {
     assert_eq!(answer.grants.len(), 1);
 }
 
-/// Signed rightly, and a failure of the store every time: its place in the chain is a number that no database has room for.
+/// Signed rightly, and a failure of the store every time, or nothing that a store takes.
 #[tokio::test]
 async fn an_event_that_cannot_be_stored_holds_no_other() {
     let world = World::new(DeviceApproval::Auto).await;
     let mut person = world.accepted("a", "A").await;
-    let first = person.audit_event();
-    let (sequence, previous) = (person.audit_sequence, person.audit_previous);
-    (person.audit_sequence, person.audit_previous) = (u64::MAX - 1, Some([9; 32]));
-    let impossible = person.audit_event();
-    (person.audit_sequence, person.audit_previous) = (sequence, previous);
-    let second = person.audit_event();
-    let items = [&first, &impossible, &second].map(|event| (Kind::AuditEvent, event.clone()));
+    let (first, second) = (person.audit_event(), person.audit_event());
+    world.damage_after(&person.device_id(), 2).await;
+    (person.audit_sequence, person.audit_previous) = (3, Some([9; 32]));
+    let fourth = person.audit_event();
+    let forged = person.forged_event(u64::MAX, "Patient/d-1");
+    let events = [&first, &second, &fourth, &forged];
+    let items = events.map(|event| (Kind::AuditEvent, event.clone()));
     let answer = world.answered(&person, world.pack(&person, &items)).await;
     let state = |event: &Vec<u8>| &answer.items[&item_id(event)];
-    for event in [&first, &second] {
+    for event in [&first, &fourth] {
         assert_eq!(state(event), &ItemState::Stored);
     }
-    let waits = state(&impossible);
+    let waits = state(&second);
     assert!(matches!(waits, ItemState::Later { .. }), "{waits:?}");
+    let refused = state(&forged);
+    assert!(matches!(refused, ItemState::Rejected { .. }), "{refused:?}");
 }
 
 #[tokio::test]

@@ -10,10 +10,11 @@ use infoblood_agreement::receipt;
 use infoblood_agreement::sealed::{Kind, item_id};
 use infoblood_agreement::statement::{self, Decision};
 use infoblood_server::service::{administration, load};
-use infoblood_server::storage::Database;
+use infoblood_server::storage::{self, Database, FeedStorage, NewResource, Transaction};
+use serde_json::json;
 
 use super::{NONCE, PACK, head, later, rejected};
-use crate::common::{T0, World};
+use crate::common::{T0, World, ndjson};
 
 #[tokio::test]
 async fn a_first_enrolment_by_courier() {
@@ -134,6 +135,37 @@ async fn the_feed_goes_on_from_its_cursors() {
     for change in &second.changes {
         assert!(change.lines.is_empty() && change.is_end && !change.from_start);
     }
+
+    // What left the site since then is told by courier too.
+    let mut tx = world.context.database.write().await.unwrap();
+    let moved = tx.changes("A", storage::Stream::All, 0, 1).await.unwrap();
+    let moved = moved.into_iter().next().unwrap();
+    let elsewhere = NewResource {
+        kind: moved.kind,
+        id: moved.id.clone(),
+        site: "B".to_owned(),
+        safety: false,
+        national: false,
+        body: moved.body.unwrap(),
+    };
+    tx.put_resources(&[elsewhere]).await.unwrap();
+    tx.commit().await.unwrap();
+    let pack = world.pack_of(&person, vec![RequestRecord::Head(goes_on.clone())]);
+    let since = world.answered(&person, pack).await;
+    let told: Vec<_> = since
+        .changes
+        .iter()
+        .map(|one| (one.stream, ndjson(str::from_utf8(&one.lines).unwrap())))
+        .collect();
+    let [(Stream::Safety, safety), (Stream::All, all)] = told.as_slice() else {
+        panic!("{told:?}")
+    };
+    assert!(safety.is_empty());
+    assert_eq!(all.len(), 1);
+    assert_eq!(
+        (&all[0]["op"], &all[0]["id"]),
+        (&json!("delete"), &json!(moved.id))
+    );
 
     // A cursor above the head: given out before this server was restored from a backup.
     for cursor in ["00000000ffffffff", "no cursor"] {

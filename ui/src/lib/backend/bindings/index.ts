@@ -22,9 +22,17 @@ export type State = { screen: Screen, site: Site | null, connection: Connection,
  */
 idle_lock_minutes: number, 
 /**
- * When patient data were last brought up to date.
+ * When patient data were last brought up to date; null while they are closed, or not whole.
  */
 data_as_of: string | null, 
+/**
+ * Records that came and could not be read: they stand nowhere in the patient data.
+ */
+left_out: number, 
+/**
+ * Rises when patient data were brought that are other ones than before; begins with every opening.
+ */
+data_changes: number, 
 /**
  * Sealed items the server has not acknowledged yet.
  */
@@ -100,9 +108,17 @@ export type PersonRow = { person_id: string, login: string, name: string | null,
 /**
  * The server took this person's right back; the keys are gone.
  */
-revoked: boolean, offline_until: string | null, last_sign_in: string | null, };
+revoked: boolean, offline_until: string | null, 
+/**
+ * End of the read-only time after it.
+ */
+read_only_until: string | null, last_sign_in: string | null, };
 
-export type PersonFacts = { person_id: string, login: string, name: string, role: string, offline_until: string, read_only_until: string, lease: Lease, 
+export type PersonFacts = { person_id: string, login: string, name: string, 
+/**
+ * A code; null before the server said it.
+ */
+role: string | null, offline_until: string, read_only_until: string, lease: Lease, 
 /**
  * Begun days until the lease changes for the worse.
  */
@@ -280,7 +296,15 @@ export type DonorPage = { total: number, rows: Array<DonorRow>,
  */
 next: string | null, };
 
-export type DonorRow = { id: string, family: string, given: string, patronymic: string | null, birth_date: string, iin_last4: string, blood: BloodGroup | null, deferral: DeferralState, 
+export type DonorRow = { id: string, family: string, given: string, patronymic: string | null, birth_date: string, iin_last4: string, 
+/**
+ * The safer value.
+ */
+blood: BloodGroup | null, 
+/**
+ * Determinations of the group disagree.
+ */
+blood_conflict: boolean, deferral: DeferralState, 
 /**
  * Invented, for training.
  */
@@ -290,7 +314,7 @@ training: boolean,
  */
 matched: string | null, };
 
-export type DeferralState = "none" | "temporary" | "permanent";
+export type DeferralState = "none" | "unclear" | "temporary" | "permanent";
 
 export type BloodGroup = { 
 /**
@@ -298,15 +322,43 @@ export type BloodGroup = {
  */
 abo: "O" | "A" | "B" | "AB", rh: "+" | "-", kell: "+" | "-" | null, };
 
+export type StatedGroup = { blood: BloodGroup, sources: Array<Source>, };
+
+export type StatedPresence = { present: boolean, sources: Array<Source>, };
+
+export type Source = { date: string | null, 
+/**
+ * The donation at which it was determined.
+ */
+din: string | null, 
+/**
+ * In the record's own words.
+ */
+laboratory: string | null, 
+/**
+ * Id of the Observation.
+ */
+record: string, };
+
+export type IinWarning = "birth-date" | "sex";
+
 export type DeferralKind = "temporary" | "permanent";
 
-export type Deferral = { kind: DeferralKind, reason_kk: string, reason_ru: string, from: string, until: string | null, days_left: number | null, by: string | null, rule: string | null, verified: boolean, };
+export type Deferral = { kind: DeferralKind, reason_kk: string, reason_ru: string, 
+/**
+ * Empty if it is not known.
+ */
+from: string, until: string | null, days_left: number | null, by: string | null, rule: string | null, verified: boolean, };
 
 export type DonationKind = "whole-blood" | "plasma" | "platelets";
 
-export type DonationStatus = "completed" | "not-done";
+export type DonationStatus = "completed" | "not-done" | "stopped" | "in-progress" | "on-hold" | "unknown";
 
-export type Donation = { date: string, din: string | null, din_check: string | null, kind: DonationKind, volume_ml: number | null, status: DonationStatus, };
+export type Donation = { date: string, din: string | null, din_check: string | null, 
+/**
+ * Null if it is not known.
+ */
+kind: DonationKind | null, volume_ml: number | null, status: DonationStatus, };
 
 export type Sex = "male" | "female";
 
@@ -314,7 +366,7 @@ export type DonorCard = { id: string, family: string, given: string, patronymic:
 /**
  * Full years today.
  */
-age: number, iin: string, iin_valid: boolean, 
+age: number, iin: string, iin_valid: boolean, iin_warnings: Array<IinWarning>, 
 /**
  * How many other donors' records have the same IIN.
  */
@@ -326,7 +378,7 @@ training: boolean, deferrals: Array<Deferral>, blood: BloodGroup | null,
 /**
  * The values that disagree, safer one first; empty when there is one value or none.
  */
-blood_conflict: Array<BloodGroup>, 
+blood_conflict: Array<StatedGroup>, 
 /**
  * Latest first.
  */
@@ -352,9 +404,9 @@ not_understood: number,
  */
 logged_at: string, 
 /**
- * When these data were last brought up to date.
+ * When these data were last brought up to date; null while they are not whole: what is not there may still come.
  */
-as_of: string, };
+as_of: string | null, };
 
 export type Product = "whole-blood" | "red-cells-sagm" | "red-cells-cpda1" | "platelets" | "ffp" | "cryo" | "other";
 
@@ -398,7 +450,11 @@ export type InventoryFilter = "available" | "quarantine" | "all";
 
 export type Soon = "none" | "soon" | "now";
 
-export type Inventory = { products: Array<ProductStock>, 
+export type Inventory = { 
+/**
+ * Empty while the data are not whole: then nothing is counted.
+ */
+products: Array<ProductStock>, 
 /**
  * What expires soon, the nearest first; at most 50.
  */
@@ -408,9 +464,9 @@ expiring: Array<ComponentRow>, expiring_total: number,
  */
 not_understood: number, 
 /**
- * When these data were last brought up to date.
+ * When these data were last brought up to date; null while they are not whole: what is not there may still come.
  */
-as_of: string, };
+as_of: string | null, };
 
 export type ProductStock = { product: Product, 
 /**
@@ -464,7 +520,19 @@ export type RecipientPage = { total: number, rows: Array<RecipientRow>,
  */
 next: string | null, };
 
-export type RecipientRow = { id: string, family: string, given: string, patronymic: string | null, birth_date: string, iin_last4: string, blood: BloodGroup | null, 
+export type RecipientRow = { id: string, family: string, given: string, patronymic: string | null, birth_date: string, iin_last4: string, 
+/**
+ * The safer value for somebody who receives blood.
+ */
+blood: BloodGroup | null, 
+/**
+ * Determinations of the group disagree.
+ */
+blood_conflict: boolean, 
+/**
+ * Something about this person is not understood.
+ */
+not_understood: boolean, 
 /**
  * Invented, for training.
  */
@@ -478,7 +546,7 @@ export type RecipientCard = { id: string, family: string, given: string, patrony
 /**
  * Full years today.
  */
-age: number, iin: string, iin_valid: boolean, 
+age: number, iin: string, iin_valid: boolean, iin_warnings: Array<IinWarning>, 
 /**
  * How many other recipients' records have the same IIN.
  */
@@ -494,7 +562,7 @@ blood: BloodGroup | null,
 /**
  * The values that disagree, safer one first; empty when there is one value or none.
  */
-blood_conflict: Array<BloodGroup>, 
+blood_conflict: Array<StatedGroup>, 
 /**
  * Found ones first; found once counts for ever.
  */
@@ -524,9 +592,9 @@ not_understood: number,
  */
 logged_at: string, 
 /**
- * When these data were last brought up to date.
+ * When these data were last brought up to date; null while they are not whole: what is not there may still come.
  */
-as_of: string, };
+as_of: string | null, };
 
 export type Antibody = { 
 /**
@@ -534,9 +602,9 @@ export type Antibody = {
  */
 code: string, present: boolean, 
 /**
- * Found and not found: both stand in the records.
+ * Found and not found, where the records disagree; empty where they do not.
  */
-conflict: boolean, };
+conflict: Array<StatedPresence>, };
 
 export type HospitalRequest = { id: string, product: Product, quantity: number | null, 
 /**
@@ -618,9 +686,9 @@ export type Antigen = {
  */
 antigen: string, present: boolean, 
 /**
- * Found and not found: both stand in the records.
+ * Found and not found, where the records disagree; empty where they do not.
  */
-conflict: boolean, };
+conflict: Array<StatedPresence>, };
 
 export type Vital = { code: VitalCode, value: string, unit: string, date: string, };
 
@@ -642,9 +710,13 @@ further_donors: Array<Named>, date: string | null, kind: DonationKind | null, st
  */
 deferrals: Array<Deferral>, screening: ScreeningRow | null, 
 /**
- * The safer value.
+ * The safer value; of everybody who is named as the donor, joined.
  */
 blood: BloodGroup | null, 
+/**
+ * The values that disagree, safer one first; empty when there is one value or none.
+ */
+blood_conflict: Array<StatedGroup>, 
 /**
  * In the order of the tree, `depth` says how deep.
  */
@@ -656,7 +728,11 @@ training: boolean,
 /**
  * Records that say something this version does not know; their values are not shown.
  */
-not_understood: number, logged_at: string, as_of: string, };
+not_understood: number, logged_at: string, 
+/**
+ * When these data were last brought up to date; null while they are not whole: what is not there may still come.
+ */
+as_of: string | null, };
 
 export type Lookback = { din: string, din_check: string, donor_id: string | null, donor_name: string | null, 
 /**
@@ -674,7 +750,11 @@ others: Array<string>,
 /**
  * Other donations of the same donor, latest first.
  */
-donations: Array<LookbackDonation>, recipients: Array<LookbackRecipient>, training: boolean, not_understood: number, logged_at: string, as_of: string, };
+donations: Array<LookbackDonation>, recipients: Array<LookbackRecipient>, training: boolean, not_understood: number, logged_at: string, 
+/**
+ * When these data were last brought up to date; null while they are not whole: what is not there may still come.
+ */
+as_of: string | null, };
 
 export type LookbackDonation = { din: string | null, date: string, };
 
