@@ -184,10 +184,10 @@ fn words(text: &str) -> Vec<String> {
 /// Whether a character inside a word is not heard.
 fn is_silent(c: char) -> bool {
     let is_apostrophe = matches!(c, '\'' | '`' | '´' | '‘' | '’' | 'ʹ' | 'ʻ' | 'ʼ');
-    // A soft hyphen, spaces without width, joiners, a byte order mark.
+    // A soft hyphen, spaces without width, joiners, a byte order mark; and what records show in place of them.
     let is_unseen = matches!(
         c,
-        '\u{ad}' | '\u{200b}'..='\u{200d}' | '\u{2060}' | '\u{feff}'
+        '\u{ad}' | '\u{200b}'..='\u{200d}' | '\u{2060}' | '\u{feff}' | '\u{fffd}'
     );
     // Marks that are letters, as Indian vowels, are heard.
     is_apostrophe || is_unseen || (is_combining_mark(c) && !c.is_alphanumeric())
