@@ -422,7 +422,10 @@ impl Controller {
                 },
                 () = sleep_until(settled_at.unwrap_or(looked)), if settled_at.is_some() => {
                     settled_at = None;
-                    self.send_if_online();
+                    // The end of the round is told.
+                    if self.send_if_online() {
+                        continue;
+                    }
                 }
                 _ = tick.tick() => {
                     if !self.tick().await && looked.elapsed() < LOOK_EVERY {

@@ -147,6 +147,8 @@ seam! {
         /// When the server last acknowledged something.
         pub last_success: Option<String>,
         pub next_attempt_at: Option<String>,
+        /// What waits was left over by a round; what was sealed since then goes with the next one.
+        pub delayed: bool,
         pub wedged: Vec<WedgedItem>,
         /// An error code: what the server did that it must not.
         pub alarm: Option<String>,

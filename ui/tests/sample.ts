@@ -209,6 +209,7 @@ export const sync: SyncFacts = {
     },
   ],
   next_attempt_at: '2026-11-22T04:51:00Z',
+  delayed: true,
   wedged: [
     {
       id: 'w-1',

@@ -15,6 +15,7 @@ const quiet: SyncFacts = {
   queues: sample.sync.queues.map((queue) => ({ ...queue, waiting: 0, wedged: 0 })),
   wedged: [],
   next_attempt_at: null,
+  delayed: false,
 };
 
 async function open(first: State) {

@@ -15,6 +15,8 @@ pub(crate) fn run() -> Outcome {
     }
     let mut results = interface("test")?;
 
+    // Of every platform: a test reads what they depend on, and tests download nothing.
+    step("cargo fetch", &mut cargo(&["fetch", "--locked"]))?;
     // One selection for building and testing: features unify once and nothing is built twice. The binaries that the
     // tests of the real window start are part of it.
     step(

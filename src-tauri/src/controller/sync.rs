@@ -159,6 +159,7 @@ impl Controller {
                 .collect(),
             last_success: text(status.last_success),
             next_attempt_at: text(next_attempt_at),
+            delayed: status.next_attempt_at.is_some(),
             wedged: status
                 .wedged
                 .into_iter()
@@ -202,11 +203,13 @@ impl Controller {
         }
     }
 
-    /// Sends now what is due, unless the server is known to be away: then its return is noticed anyway.
-    pub(super) fn send_if_online(&self) {
-        if self.connection == Connection::Online {
+    /// Sends now what is due, unless the server is known to be away: then its return is noticed anyway. Whether it does.
+    pub(super) fn send_if_online(&self) -> bool {
+        let is_online = self.connection == Connection::Online;
+        if is_online {
             self.nudge();
         }
+        is_online
     }
 
     /// A person asks: also what waits for its next attempt.

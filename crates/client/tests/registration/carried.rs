@@ -408,6 +408,7 @@ async fn an_older_answer_takes_no_patients_lease_or_revocation_back() {
     administration::revoke_person(&central.context, "marat")
         .await
         .unwrap();
+    // Those of another day are other people.
     central.seed(20).await;
     let taken = carrier.way(&central, &workstation).await;
     assert_eq!((taken.grants, taken.revoked), (1, 1));
@@ -420,7 +421,7 @@ async fn an_older_answer_takes_no_patients_lease_or_revocation_back() {
     let open = people[0].unlock(&workstation, false).await.unwrap();
     let until = open.gate().offline_until();
     open.apply_answer(&Progress::default()).await.unwrap();
-    assert_eq!(donors(&open).await, 20);
+    assert_eq!(donors(&open).await, 25);
     open.lock().await.unwrap();
     assert_eq!(
         read(&workstation, &answer).await.unwrap_err().code(),
@@ -436,7 +437,7 @@ async fn an_older_answer_takes_no_patients_lease_or_revocation_back() {
     );
     assert_eq!(
         (donors(&open).await, open.gate().offline_until()),
-        (20, until)
+        (25, until)
     );
     open.lock().await.unwrap();
     let marat = people[1].person_id();

@@ -45,7 +45,7 @@ export function lineOf(app: State): Standing & { short: string } {
     };
   if (count > 0) {
     // With the server in reach it goes within seconds: told, but no cause for alarm.
-    const goes = app.connection === 'online' && sync?.phase !== 'waiting';
+    const goes = app.connection === 'online' && sync?.delayed === false;
     return { kind: goes ? '' : 'warn', words: t('sync.bar.waiting', { count }), short: String(count) };
   }
   return { kind: '', words: t('sync.bar.clear'), short: '0' };

@@ -178,7 +178,11 @@ export type SyncFacts = { phase: SyncPhase, queues: Array<Queue>,
 /**
  * When the server last acknowledged something.
  */
-last_success: string | null, next_attempt_at: string | null, wedged: Array<WedgedItem>, 
+last_success: string | null, next_attempt_at: string | null, 
+/**
+ * What waits was left over by a round; what was sealed since then goes with the next one.
+ */
+delayed: boolean, wedged: Array<WedgedItem>, 
 /**
  * An error code: what the server did that it must not.
  */
