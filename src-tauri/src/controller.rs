@@ -58,7 +58,8 @@ const TICK: Duration = Duration::from_secs(1);
 /// How often the state is looked at when nothing happens: time alone ends leases and brings terms into force.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 
-/// What searches left is sent and told when nothing was searched for so long, so that it is not in the way of the next key.
+/// What was sealed is sent so much later; what searches left, when nothing was searched for so long, so that it is not in the way of the
+/// next key.
 const SETTLED: Duration = Duration::from_secs(1);
 
 /// What the controller does to the window.
@@ -399,6 +400,7 @@ impl Controller {
         let mut tick = interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
         loop {
+            let mut is_asked = false;
             tokio::select! {
                 event = inbox.recv() => match event {
                     Some(Event::Close(done)) => {
@@ -410,14 +412,17 @@ impl Controller {
                         let _ = done.send(());
                         return;
                     }
-                    Some(event) => match self.handle(event).await {
-                        Telling::Now => {}
-                        Telling::Settled => {
-                            settled_at = Some(Instant::now() + SETTLED);
-                            continue;
+                    Some(event) => {
+                        is_asked = matches!(event, Event::Request(_));
+                        match self.handle(event).await {
+                            Telling::Now => {}
+                            Telling::Settled => {
+                                settled_at = Some(Instant::now() + SETTLED);
+                                continue;
+                            }
+                            Telling::Never => continue,
                         }
-                        Telling::Never => continue,
-                    },
+                    }
                     None => return,
                 },
                 () = sleep_until(settled_at.unwrap_or(looked)), if settled_at.is_some() => {
@@ -435,6 +440,9 @@ impl Controller {
             }
             looked = Instant::now();
             self.show().await;
+            if is_asked && self.has_fresh() {
+                settled_at.get_or_insert(looked + SETTLED);
+            }
         }
     }
 

@@ -433,6 +433,16 @@ async fn from_the_first_launch_to_a_donor_card_and_back_without_a_network() {
     })
     .await;
 
+    // Nor does what is recorded of a list wait for the next minute.
+    app.handle
+        .ask(|reply| Request::AccessLog { after: None, reply })
+        .await
+        .unwrap();
+    app.shown("what was left is sealed", |state| state.waiting > 0)
+        .await;
+    app.shown("and acknowledged", |state| state.waiting == 0)
+        .await;
+
     let person_id = person.person_id;
     let saved = app
         .handle

@@ -212,6 +212,12 @@ impl Controller {
         is_online
     }
 
+    /// Whether something was sealed that no round has met yet: a look at a list, a purpose, a print.
+    pub(super) fn has_fresh(&self) -> bool {
+        let sync = self.shown.as_ref().and_then(|state| state.sync.as_ref());
+        sync.is_some_and(|sync| sync.phase == SyncPhase::Waiting && !sync.delayed)
+    }
+
     /// A person asks: also what waits for its next attempt.
     pub(super) async fn sync_now(&mut self) -> Result<(), AppError> {
         if let Phase::Blocked(_) = self.phase {

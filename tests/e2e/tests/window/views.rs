@@ -33,6 +33,7 @@ const press = (code, key, shiftKey) => {
 for (const letter of text) {
   const isDigit = letter >= '0' && letter <= '9';
   if (letter === '=') press('Equal', letter, false);
+  else if (letter === '*') press('Digit8', letter, true);
   else press(isDigit ? `Digit${letter}` : `Key${letter}`, letter, !isDigit);
 }
 press('Enter', 'Enter', false);
