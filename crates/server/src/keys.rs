@@ -94,21 +94,32 @@ fn read(data_dir: &Path, name: &'static str) -> Result<[u8; 32], KeyFileError> {
     Ok(key)
 }
 
-/// Writes a key file durably; one that exists stays as it is.
+/// Writes a key file durably, whole or not at all; one that exists stays as it is.
 fn write_new(path: &Path, secret: &[u8; 32]) -> std::io::Result<()> {
+    if path.exists() {
+        return Ok(());
+    }
+    let draft = path.with_extension(std::process::id().to_string());
+    // A link, not a renaming: of two who make the same key the later one takes the earlier one's.
+    let written = write_draft(&draft, secret).and_then(|()| match fs::hard_link(&draft, path) {
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        linked => linked,
+    });
+    match fs::remove_file(&draft) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => written.and(Err(error)),
+        _ => written,
+    }
+}
+
+fn write_draft(path: &Path, secret: &[u8; 32]) -> std::io::Result<()> {
     let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
+    options.write(true).create(true).truncate(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    match options.open(path) {
-        Ok(mut file) => {
-            file.write_all(hex::encode(secret).as_bytes())?;
-            file.write_all(b"\n")?;
-            file.sync_all()
-        }
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
-        Err(error) => Err(error),
-    }
+    let mut file = options.open(path)?;
+    file.write_all(hex::encode(secret).as_bytes())?;
+    file.write_all(b"\n")?;
+    file.sync_all()
 }
 
 #[cfg(unix)]
@@ -143,6 +154,23 @@ mod tests {
                 .mode();
             assert_eq!(mode & 0o777, 0o600);
         }
+        let names = fs::read_dir(dir.path().join("keys")).unwrap();
+        assert_eq!(names.count(), 5, "nothing else is left there");
+    }
+
+    #[test]
+    fn a_key_that_could_not_be_written_is_made_the_next_time() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("log");
+        // What stands where the draft goes: the disk might as well be full.
+        let draft = path.with_extension(std::process::id().to_string());
+        fs::create_dir(&draft).unwrap();
+        assert!(write_new(&path, &[1; 32]).is_err());
+        assert!(!path.exists());
+        fs::remove_dir(&draft).unwrap();
+        write_new(&path, &[1; 32]).unwrap();
+        write_new(&path, &[2; 32]).unwrap();
+        assert!(fs::read_to_string(&path).unwrap().starts_with("0101"));
     }
 
     #[test]

@@ -49,7 +49,9 @@ pub(crate) async fn once(folder: &Path) -> Result<Tally> {
         let panic = words.split_once("panicked").map_or(&*words, |(_, at)| at);
         tally.fail(panic.lines().take(6).collect::<Vec<_>>().join(" "));
     }
-    commands(folder, &mut tally).await?;
+    if let Err(error) = commands(folder, &mut tally).await {
+        tally.fail(error.to_string());
+    }
     Ok(tally)
 }
 
@@ -169,6 +171,10 @@ fn command(at: &Path, arguments: &[&str]) -> Result<Command> {
 /// What a command answers where there is room.
 fn asked(at: &Path, arguments: &[&str]) -> Result<Value> {
     let output = command(at, arguments)?.output()?;
+    if !output.status.success() {
+        let words = String::from_utf8_lossy(&output.stderr);
+        return Err(format!("{}: {} {words}", arguments.join(" "), output.status).into());
+    }
     Ok(serde_json::from_slice(&output.stdout)?)
 }
 
