@@ -67,8 +67,8 @@ impl ServerKeys {
             write_new(&dir.join(name), &secret)
                 .map_err(|source| KeyFileError::Io { name, source })?;
         }
-        fs::File::open(&dir)
-            .and_then(|dir| dir.sync_all())
+        remove_drafts(&dir)
+            .and_then(|()| fs::File::open(&dir)?.sync_all())
             .map_err(|source| KeyFileError::Io {
                 name: "keys",
                 source,
@@ -111,6 +111,17 @@ fn write_new(path: &Path, secret: &[u8; 32]) -> std::io::Result<()> {
     }
 }
 
+/// Removes what an interrupted `init` left: it may be a second name of a key, which would outlast moving that key away.
+fn remove_drafts(dir: &Path) -> std::io::Result<()> {
+    for entry in fs::read_dir(dir)? {
+        let path = entry?.path();
+        if path.extension().is_some() {
+            fs::remove_file(path)?;
+        }
+    }
+    Ok(())
+}
+
 fn write_draft(path: &Path, secret: &[u8; 32]) -> std::io::Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(true);
@@ -142,6 +153,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let mut rng = crate::clock::rng().unwrap();
         let (first, authority) = ServerKeys::create(dir.path(), &mut rng).unwrap();
+        let keys = dir.path().join("keys");
+        fs::hard_link(keys.join("authority"), keys.join("authority.7")).unwrap();
         let (second, again) = ServerKeys::create(dir.path(), &mut rng).unwrap();
         assert_eq!(first.log, second.log);
         assert_eq!(authority, again);
@@ -154,7 +167,7 @@ mod tests {
                 .mode();
             assert_eq!(mode & 0o777, 0o600);
         }
-        let names = fs::read_dir(dir.path().join("keys")).unwrap();
+        let names = fs::read_dir(keys).unwrap();
         assert_eq!(names.count(), 5, "nothing else is left there");
     }
 
