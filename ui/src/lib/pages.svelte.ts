@@ -63,13 +63,14 @@ export class Pages<Row extends { id: string }> {
       const isSame = this.answered === now && !this.error;
       if (isSame && this.data === of) continue;
       const query = this.query;
-      const rows = await this.first(query, isSame ? this.rows.length : 0);
-      if (!rows) continue;
+      const answer = await this.first(query, isSame ? this.rows.length : 0);
+      if (!answer) continue;
+      // All at once: the page is written once for each key.
       this.data = of;
       if (!isSame) this.place = null;
       this.answered = now;
-      this.rows = rows;
       this.shown = query;
+      this.take(answer, answer.rows);
     }
     this.isAsking = false;
   }
@@ -78,21 +79,28 @@ export class Pages<Row extends { id: string }> {
   async more(): Promise<void> {
     if (!this.next || this.searching || this.isAsking) return;
     const answer = await this.page(this.shown, this.next);
-    if (answer) this.rows = [...this.rows, ...answer.rows];
+    if (answer) this.take(answer, [...this.rows, ...answer.rows]);
   }
 
   /** From the beginning, at least so many; null if that failed or a newer question came. */
-  private async first(query: string, length: number): Promise<Row[] | null> {
+  private async first(query: string, length: number): Promise<Page<Row> | null> {
     const rows: Row[] = [];
-    let after: string | null = null;
+    let page: Page<Row> | null = null;
     do {
-      const page: Page<Row> | null = await this.page(query, after);
+      page = await this.page(query, page?.next ?? null);
       if (!page) return null;
       rows.push(...page.rows);
-      after = page.next;
-      if (after && rows.length < length && this.waiting) return null;
-    } while (after && rows.length < length);
-    return rows;
+      if (page.next && rows.length < length && this.waiting) return null;
+    } while (page.next && rows.length < length);
+    return { ...page, rows };
+  }
+
+  private take({ total, next }: Page<Row>, rows: Row[]): void {
+    this.total = total;
+    this.next = next;
+    this.rows = rows;
+    this.error = null;
+    this.searching = false;
   }
 
   private async page(query: string, after: string | null): Promise<Page<Row> | null> {
@@ -101,12 +109,7 @@ export class Pages<Row extends { id: string }> {
     this.searching = true;
     try {
       const page = await this.ask(query, after);
-      if (mine !== this.asked) return null;
-      this.total = page.total;
-      this.next = page.next;
-      this.error = null;
-      this.searching = false;
-      return page;
+      return mine === this.asked ? page : null;
     } catch (reason) {
       if (mine === this.asked) {
         this.error = asError(reason);

@@ -61,14 +61,13 @@ function others(word: Letter[], typed: Letter[], all: Difference[]): Letter[] | 
 /** The name in pieces, so that those that differ can be marked. */
 export function pieces(name: string, query: string, matched: string | null): Piece[] {
   const all = differences(matched);
+  if (all.length === 0) return name ? [{ text: name, differs: false }] : [];
   const marked = new Set<number>();
-  if (all.length > 0) {
-    const typed = words(query.normalize('NFC'));
-    for (const word of words(name)) {
-      const isWhole = all.some(([stored]) => stored.length > 1 && stored === spelled(word));
-      const letters = isWhole ? word : typed.flatMap((one) => others(word, one, all) ?? []);
-      for (const { from, to } of letters) for (let at = from; at < to; at++) marked.add(at);
-    }
+  const typed = words(query.normalize('NFC'));
+  for (const word of words(name)) {
+    const isWhole = all.some(([stored]) => stored.length > 1 && stored === spelled(word));
+    const letters = isWhole ? word : typed.flatMap((one) => others(word, one, all) ?? []);
+    for (const { from, to } of letters) for (let at = from; at < to; at++) marked.add(at);
   }
   const result: Piece[] = [];
   for (const [at, letter] of name.split('').entries()) {
