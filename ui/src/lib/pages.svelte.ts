@@ -70,7 +70,7 @@ export class Pages<Row extends { id: string }> {
       if (!isSame) this.place = null;
       this.answered = now;
       this.shown = query;
-      this.take(answer, answer.rows);
+      this.take(answer);
     }
     this.isAsking = false;
   }
@@ -79,7 +79,7 @@ export class Pages<Row extends { id: string }> {
   async more(): Promise<void> {
     if (!this.next || this.searching || this.isAsking) return;
     const answer = await this.page(this.shown, this.next);
-    if (answer) this.take(answer, [...this.rows, ...answer.rows]);
+    if (answer) this.take({ ...answer, rows: [...this.rows, ...answer.rows] });
   }
 
   /** From the beginning, at least so many; null if that failed or a newer question came. */
@@ -95,7 +95,7 @@ export class Pages<Row extends { id: string }> {
     return { ...page, rows };
   }
 
-  private take({ total, next }: Page<Row>, rows: Row[]): void {
+  private take({ total, rows, next }: Page<Row>): void {
     this.total = total;
     this.next = next;
     this.rows = rows;
