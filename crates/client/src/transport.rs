@@ -19,7 +19,7 @@ pub use courier::CourierAnswer;
 pub use error::TransportError;
 pub(crate) use error::known_code;
 pub use feed::{FeedLine, FeedPage, Stream};
-pub(crate) use feed::{parse as parse_line, written as written_line};
+pub(crate) use feed::{end as end_line, parse as parse_line, written as written_line};
 
 /// Largest answer that is no change feed, in bytes.
 const MAX_ANSWER: usize = 64 * 1024;

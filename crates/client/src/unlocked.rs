@@ -42,6 +42,7 @@ pub mod measure;
 mod names;
 mod numbers;
 pub(crate) mod own_log;
+mod people;
 mod position;
 mod purpose;
 mod recipients;
@@ -51,6 +52,7 @@ mod slots;
 mod stock;
 #[cfg(test)]
 mod tests;
+mod texts;
 mod writer;
 
 pub(crate) use batch::Batch;
@@ -64,16 +66,7 @@ pub(crate) use shared::{Opened, Shared};
 pub use stock::Stock;
 use writer::Writer;
 
-const MIGRATIONS: &[&str] = &[
-    include_str!("../migrations/patients/0001_first.sql"),
-    include_str!("../migrations/patients/0002_search.sql"),
-    include_str!("../migrations/patients/0003_stock.sql"),
-    include_str!("../migrations/patients/0004_trace.sql"),
-    include_str!("../migrations/patients/0005_names.sql"),
-    include_str!("../migrations/patients/0006_numbers.sql"),
-    include_str!("../migrations/patients/0007_keys.sql"),
-    include_str!("../migrations/patients/0008_understood.sql"),
-];
+const MIGRATIONS: &[&str] = &[include_str!("../migrations/patients/0001_first.sql")];
 
 /// The open patient cache of one signed-in person.
 pub struct UnlockedWorkstation {
@@ -145,7 +138,7 @@ impl UnlockedWorkstation {
             // Whatever lies there is under a key that nobody has any more.
             remove_cache(dir).map_err(StoreError::from)?;
         }
-        let mut cache = match database::open(&path, gate.database_key(), MIGRATIONS).await {
+        let mut cache = match database::open_cache(&path, gate.database_key(), MIGRATIONS).await {
             Ok(cache) => cache,
             // Damaged, replaced or of a newer version: the cache is filled again from the server.
             Err(
@@ -155,7 +148,7 @@ impl UnlockedWorkstation {
             ) => {
                 tracing::warn!(code = error.code(), "the patient cache is made anew");
                 remove_cache(dir).map_err(StoreError::from)?;
-                database::open(&path, gate.database_key(), MIGRATIONS).await?
+                database::open_cache(&path, gate.database_key(), MIGRATIONS).await?
             }
             Err(error) => return Err(error.into()),
         };

@@ -35,6 +35,8 @@ pub use procedure::{Performer, Procedure};
 pub use product::{BiologicallyDerivedProduct, ProductCollection, ProductProperty};
 pub use request::{OrderDetail, OrderParameter, ServiceRequest};
 pub use resource::Resource;
+use std::borrow::Cow;
+
 use serde::{Deserialize, de::DeserializeOwned};
 pub use specimen::{Collection, Specimen};
 
@@ -196,8 +198,9 @@ impl Record {
         let raw = str::from_utf8(line)
             .map_err(|_| FhirError::broken("not UTF-8"))?
             .trim();
-        let head: Head = read(raw)?;
-        let resource = match head.resource_type.as_str() {
+        let first = type_that_comes_first(raw).map(Cow::Borrowed);
+        let kind = first.map_or_else(|| resource_type(raw).map(Cow::Owned), Ok)?;
+        let resource = match &*kind {
             "Patient" => Resource::Patient(read(raw)?),
             "Flag" => Resource::Flag(read(raw)?),
             "Procedure" => Resource::Procedure(read(raw)?),
@@ -217,7 +220,7 @@ impl Record {
                     && other.bytes().all(|b| b.is_ascii_alphabetic()) =>
             {
                 return Err(FhirError::UnknownType {
-                    resource_type: head.resource_type,
+                    resource_type: resource_type(raw)?,
                 });
             }
             _ => return Err(FhirError::broken("resourceType")),
@@ -251,10 +254,21 @@ fn is_date(text: Option<&str>) -> bool {
     text.is_none_or(|text| FhirDate::parse(text).is_some())
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Head {
-    resource_type: String,
+/// The type as most write it, so that they are read only once: at the beginning, and nowhere else.
+fn type_that_comes_first(raw: &str) -> Option<&str> {
+    let rest = raw.strip_prefix(r#"{"resourceType":""#)?;
+    let (first, rest) = rest.split_once('"')?;
+    let is_alone = !first.contains('\\') && !rest.contains(r#""resourceType""#);
+    is_alone.then_some(first)
+}
+
+fn resource_type(raw: &str) -> Result<String, FhirError> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Head {
+        resource_type: String,
+    }
+    read(raw).map(|head: Head| head.resource_type)
 }
 
 fn read<T: DeserializeOwned>(raw: &str) -> Result<T, FhirError> {

@@ -9,7 +9,7 @@ use std::{
 use aes::Aes256;
 use cbc::cipher::{BlockModeEncrypt as _, KeyIvInit as _, block_padding::NoPadding};
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use sha2::Sha512;
+use sha2::Sha256;
 
 use crate::measured::{Line, Result, Times};
 
@@ -29,7 +29,7 @@ pub(crate) fn run() -> Result<Vec<Line>> {
     let aes = started.elapsed() / PAGES;
     let started = Instant::now();
     for _ in 0..PAGES {
-        let mut mac = Hmac::<Sha512>::new_from_slice(&[3; 32])?;
+        let mut mac = Hmac::<Sha256>::new_from_slice(&[3; 32])?;
         mac.update(black_box(&page));
         black_box(mac.finalize());
     }
@@ -50,7 +50,7 @@ pub(crate) fn run() -> Result<Vec<Line>> {
             "",
         ),
         Line::new(
-            "HMAC-SHA-512 of a page of 4 KiB",
+            "HMAC-SHA-256 of a page of 4 KiB",
             format!("{:.1} µs", hmac.as_secs_f64() * 1e6),
             "",
         ),

@@ -99,7 +99,7 @@ impl UnlockedWorkstation {
         }
         let expected = chain.expect(stream, change.from_start);
         if self.cursor(stream).await? == expected {
-            let mut batch = Batch::read(&change.lines);
+            let mut batch = Batch::read(&change.lines)?;
             batch.end = Some((change.cursor.clone(), !change.is_end));
             self.apply(stream, expected.as_deref(), batch, done).await?;
         }

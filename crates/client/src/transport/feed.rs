@@ -184,15 +184,14 @@ impl FeedPage {
     }
 }
 
-/// A written resource as the server lays it out: its JSON is taken as it stands. Not proven to be one value yet.
-pub(crate) fn written(line: &[u8]) -> Option<(&str, &str)> {
-    let (cursor, rest) = str::from_utf8(line)
-        .ok()?
-        .strip_prefix(r#"{"cursor":""#)?
-        .split_once('"')?;
+/// A written resource as the server lays it out: its JSON is taken as it stands. Not proven to be one value yet, or even a text.
+pub(crate) fn written(line: &[u8]) -> Option<(&str, &[u8])> {
+    let rest = line.strip_prefix(br#"{"cursor":""#)?;
+    let (cursor, rest) = rest.split_at(rest.iter().position(|byte| *byte == b'"')?);
     let resource = rest
-        .strip_prefix(r#","op":"put","resource":"#)?
-        .strip_suffix('}')?;
+        .strip_prefix(br#"","op":"put","resource":"#)?
+        .strip_suffix(b"}")?;
+    let cursor = str::from_utf8(cursor).ok()?;
     (!cursor.contains('\\')).then_some((cursor, resource))
 }
 
@@ -217,6 +216,7 @@ pub(crate) fn parse(line: &[u8]) -> FeedLine {
         Number(u64),
     }
     if let Some((cursor, resource)) = written(line)
+        && let Ok(resource) = str::from_utf8(resource)
         && serde_json::from_str::<IgnoredAny>(resource).is_ok()
     {
         return FeedLine::Put {
@@ -249,6 +249,17 @@ pub(crate) fn parse(line: &[u8]) -> FeedLine {
         },
         _ => FeedLine::Broken,
     }
+}
+
+/// The first end line among lines: its cursor, and whether there is more at once.
+pub(crate) fn end(lines: &[u8]) -> Option<(String, bool)> {
+    let mut others = lines
+        .split(|byte| *byte == b'\n')
+        .filter(|line| written(line).is_none());
+    others.find_map(|line| match parse(line) {
+        FeedLine::End { cursor, more } => Some((cursor, more)),
+        _ => None,
+    })
 }
 
 #[cfg(test)]

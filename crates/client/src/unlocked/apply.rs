@@ -2,18 +2,21 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use infoblood_clinical::{
-    donor::Summary,
-    fhir::{Record, Resource},
-    names::Sorter,
-};
+use infoblood_clinical::{fhir::Resource, names::Sorter};
 use sqlx::{AssertSqlSafe, SqliteConnection};
 
-use super::{batch::Batch, donations, donors, names::Names, recipients, stock};
+use super::{
+    batch::{Batch, Put},
+    donations, donors,
+    names::Names,
+    people::{Listed, Person},
+    recipients, stock,
+    texts::Unpacker,
+};
 use crate::database::DatabaseError;
 
 /// Rows of one statement.
-const ROWS: usize = 64;
+const ROWS: usize = 256;
 
 /// Applies a batch within a transaction; the cursor is the caller's. If it fails, `names` is not to be used any more.
 pub(super) async fn apply(
@@ -22,44 +25,51 @@ pub(super) async fn apply(
     sorter: &Sorter,
     batch: Batch,
 ) -> Result<(), DatabaseError> {
+    let deleted = batch.deletes.iter().map(|(kind, id)| (kind.as_str(), id));
+    let put = batch.puts.iter().map(|put| (put.kind, &put.id));
+    let came: BTreeSet<String> = deleted
+        .chain(put)
+        .filter(|(kind, _)| *kind == "Patient")
+        .map(|(_, id)| id.clone())
+        .collect();
     let mut touched: BTreeSet<String> = delete(cache, &batch.deletes).await?;
-    put(cache, &batch.puts).await?;
+    put_all(cache, batch.puts).await?;
     touched.extend(moved(cache).await?);
-    stock::write(cache, &batch).await?;
-    donations::write(cache, &batch.puts).await?;
-    let mut recipients = recipients::Changes::of(&batch);
-    let mut arrived: HashMap<String, Vec<Resource>> = HashMap::new();
-    for record in batch.puts {
-        if let Some(donor) = record.resource.patient_id().map(str::to_owned) {
-            touched.insert(donor.clone());
-            arrived.entry(donor).or_default().push(record.resource);
-        }
-    }
-    let mut known = donors::known(cache, &touched).await?;
+    stock::write(cache, batch.units, &batch.deletes).await?;
+    donations::write(cache, &batch.traces).await?;
+    touched.extend(batch.people.iter().map(|person| person.id.clone()));
+    let mut arrived: HashMap<String, Person> = batch
+        .people
+        .into_iter()
+        .map(|person| (person.id.clone(), person))
+        .collect();
+    let known = donors::known(cache, &touched).await?;
     // Everything about a new donor usually came together; the others' resources are read back.
     let incomplete: Vec<&String> = known
         .iter()
-        .filter(|(donor, known)| arrived.get(*donor).map_or(0, Vec::len) != known.resources)
-        .map(|(donor, _)| donor)
+        .filter(|(id, known)| {
+            arrived.get(*id).map_or(0, |person| person.resources) != known.resources
+        })
+        .map(|(id, _)| id)
         .collect();
-    for (donor, resources) in stored(cache, &incomplete).await? {
-        arrived.insert(donor, resources);
+    for (id, resources) in stored(cache, &incomplete).await? {
+        let person = Person::new(&id, &resources, sorter);
+        arrived.insert(id, person);
     }
-    let mut rows = Vec::with_capacity(touched.len());
-    for donor in touched {
-        let known = known.remove(&donor).unwrap_or_default();
-        let resources = arrived.remove(&donor).unwrap_or_default();
-        // Deferrals may come before the person they are about; recipients are no donors.
-        let row = Summary::assemble(&donor, &resources)
-            .ok()
-            .map(|summary| donors::Row::new(summary, &resources, sorter));
-        if row.is_none() {
-            recipients.add(&donor, &resources, sorter);
-        }
-        rows.push((known, row));
+    let (mut donors, mut recipients) = (Vec::with_capacity(known.len()), Vec::new());
+    for (id, known) in known {
+        let donor = match arrived.remove(&id).and_then(|person| person.listed) {
+            Some(Listed::Donor(row)) => Some(*row),
+            Some(Listed::Recipient(row)) => {
+                recipients.push(*row);
+                None
+            }
+            None => None,
+        };
+        donors.push((known, donor));
     }
-    recipients.write(cache).await?;
-    donors::write(cache, names, rows).await
+    recipients::write(cache, came, &recipients).await?;
+    donors::write(cache, names, donors).await
 }
 
 /// Deletes resources; whom they were about.
@@ -79,22 +89,26 @@ async fn delete(
     Ok(donors.into_iter().flatten().collect())
 }
 
-async fn put(cache: &mut SqliteConnection, puts: &[Record]) -> Result<(), DatabaseError> {
-    for records in puts.chunks(ROWS) {
+async fn put_all(cache: &mut SqliteConnection, puts: Vec<Put>) -> Result<(), DatabaseError> {
+    let mut puts = puts.into_iter();
+    loop {
+        let rows: Vec<Put> = puts.by_ref().take(ROWS).collect();
+        if rows.is_empty() {
+            return Ok(());
+        }
         let mut query = sqlx::query(AssertSqlSafe(format!(
-            "INSERT INTO resource (kind, id, donor, json) VALUES {} ON CONFLICT (kind, id) DO UPDATE SET donor = excluded.donor, json = excluded.json",
-            values(4, records.len())
+            "INSERT INTO resource (kind, id, donor, text) VALUES {} ON CONFLICT (kind, id) DO UPDATE SET donor = excluded.donor, text = excluded.text",
+            values(4, rows.len())
         )));
-        for Record { resource, raw } in records {
+        for put in rows {
             query = query
-                .bind(resource.resource_type())
-                .bind(resource.id())
-                .bind(resource.patient_id())
-                .bind(raw);
+                .bind(put.kind)
+                .bind(put.id)
+                .bind(put.donor)
+                .bind(put.text);
         }
         query.execute(&mut *cache).await?;
     }
-    Ok(())
 }
 
 /// Who lost a resource to somebody else: a resource may move from one person to another, and both rows change.
@@ -117,19 +131,16 @@ async fn stored(
     if donors.is_empty() {
         return Ok(found);
     }
-    let rows: Vec<(String, String)> = sqlx::query_as(
-        "SELECT resource.donor, resource.json FROM json_each(?) AS wanted JOIN resource ON resource.donor = wanted.value",
+    let rows: Vec<(String, Vec<u8>)> = sqlx::query_as(
+        "SELECT resource.donor, resource.text FROM json_each(?) AS wanted JOIN resource ON resource.donor = wanted.value",
     )
     .bind(json(&donors))
     .fetch_all(cache)
     .await?;
-    for (donor, json) in rows {
+    let mut unpacker = Unpacker::new()?;
+    for (donor, text) in rows {
         let resources = found.entry(donor).or_default();
-        resources.extend(
-            Record::received(json.as_bytes())
-                .ok()
-                .map(|record| record.resource),
-        );
+        resources.extend(unpacker.resource(&text)?);
     }
     Ok(found)
 }

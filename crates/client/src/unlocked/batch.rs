@@ -1,17 +1,32 @@
-//! Lines of the change feed, read and checked: what one transaction applies.
+//! Lines of the change feed, read and checked, with all that follows from them alone: what one transaction applies. While the store
+//! writes one batch, another is read.
 
 use std::collections::HashMap;
 
-use infoblood_clinical::fhir::Record;
+use infoblood_clinical::{
+    fhir::{Record, Resource},
+    names::Sorter,
+};
 
-use crate::transport::{FeedLine, parse_line, written_line};
+use super::{donations, people::Person, stock, texts::Packer};
+use crate::{
+    error::StoreError,
+    transport::{FeedLine, parse_line, written_line},
+};
 
 /// What lines say, without what later ones among them override.
 #[derive(Default)]
 pub(crate) struct Batch {
-    pub(crate) puts: Vec<Record>,
+    /// Those about one person stand together.
+    pub(super) puts: Vec<Put>,
     /// Type and id.
-    pub(crate) deletes: Vec<(String, String)>,
+    pub(super) deletes: Vec<(String, String)>,
+    /// Whom the puts are about, each once.
+    pub(super) people: Vec<Person>,
+    /// Components among the puts.
+    pub(super) units: Vec<stock::Unit>,
+    /// What the puts are found by.
+    pub(super) traces: Vec<donations::Trace>,
     /// Lines that are in effect or overridden.
     pub(crate) applied: u64,
     /// Lines that were no acceptable resource.
@@ -26,14 +41,25 @@ pub(crate) struct Batch {
     pub(crate) end: Option<(String, bool)>,
 }
 
+/// A resource to write.
+pub(super) struct Put {
+    pub(super) kind: &'static str,
+    pub(super) id: String,
+    /// Whom it is about.
+    pub(super) donor: Option<String>,
+    /// As [`super::texts`] has it.
+    pub(super) text: Vec<u8>,
+}
+
 enum Operation {
     Put(Box<Record>),
     Delete(String, String),
 }
 
 impl Batch {
-    /// Reads lines; what stands after an end line does not count. Takes a while: 2,000 lines are some 20 ms.
-    pub(crate) fn read(lines: &[u8]) -> Self {
+    /// Reads lines; what stands after an end line does not count. Takes a while: 1,000 lines are some 20 ms.
+    pub(crate) fn read(lines: &[u8]) -> Result<Self, StoreError> {
+        let sorter = Sorter::new().map_err(StoreError::sign)?;
         let mut batch = Self::default();
         let mut operations: Vec<Option<Operation>> = Vec::new();
         let mut latest: HashMap<String, usize> = HashMap::new();
@@ -52,13 +78,39 @@ impl Batch {
             }
             operations.push(Some(operation));
         }
+        let mut records = Vec::new();
         for operation in operations.into_iter().flatten() {
             match operation {
-                Operation::Put(record) => batch.puts.push(*record),
+                Operation::Put(record) => records.push(*record),
                 Operation::Delete(kind, id) => batch.deletes.push((kind, id)),
             }
         }
-        batch
+        batch.take(records, &sorter)?;
+        Ok(batch)
+    }
+
+    fn take(&mut self, mut records: Vec<Record>, sorter: &Sorter) -> Result<(), StoreError> {
+        records.sort_by(|a, b| a.resource.patient_id().cmp(&b.resource.patient_id()));
+        let (resources, texts): (Vec<Resource>, Vec<String>) = records
+            .into_iter()
+            .map(|record| (record.resource, record.raw))
+            .unzip();
+        self.people = resources
+            .chunk_by(|a, b| a.patient_id() == b.patient_id())
+            .filter_map(|about| Some(Person::new(about.first()?.patient_id()?, about, sorter)))
+            .collect();
+        self.units = resources.iter().filter_map(stock::Unit::of).collect();
+        self.traces = resources.iter().flat_map(donations::Trace::of).collect();
+        let mut packer = Packer::new()?;
+        for (resource, json) in resources.iter().zip(texts) {
+            self.puts.push(Put {
+                kind: resource.resource_type(),
+                id: resource.id().to_owned(),
+                donor: resource.patient_id().map(str::to_owned),
+                text: packer.pack(&json)?,
+            });
+        }
+        Ok(())
     }
 
     /// Where to resume when this is applied; `None` if it moves nothing.
@@ -98,7 +150,7 @@ impl Batch {
     fn line(&mut self, line: &[u8]) -> Option<(String, String, Operation)> {
         // The usual layout is read once; anything else, and every failure, goes the careful way.
         if let Some((cursor, resource)) = written_line(line)
-            && let Ok(record) = Record::received(resource.as_bytes())
+            && let Ok(record) = Record::received(resource)
         {
             return Some(self.put(cursor.to_owned(), record));
         }
@@ -161,7 +213,7 @@ mod tests {
             "{broken".into(),
             r#"{"cursor":"4","op":"put","resource":{"resourceType":"Spaceship","id":"x"}}"#.into(),
         ];
-        let batch = Batch::read(lines.join("\n").as_bytes());
+        let batch = Batch::read(lines.join("\n").as_bytes()).unwrap();
         assert_eq!((batch.applied, batch.skipped), (3, 2));
         assert!(batch.puts.is_empty() && batch.end.is_none());
         assert_eq!(batch.deletes.len(), 2);
@@ -173,9 +225,9 @@ mod tests {
             r#"{"cursor":"6","end":true,"more":true}"#.into(),
             put("7"),
         ];
-        let batch = Batch::read(lines.join("\r\n").as_bytes());
+        let batch = Batch::read(lines.join("\r\n").as_bytes()).unwrap();
         assert_eq!((batch.puts.len(), batch.deletes.len()), (1, 0));
-        assert_eq!(batch.puts[0].raw, FLAG);
+        assert_eq!(batch.puts[0].id, "f");
         assert_eq!(batch.cursor.as_deref(), Some("5"));
         assert_eq!(batch.end, Some(("6".into(), true)));
     }
@@ -214,7 +266,7 @@ mod tests {
                     let mut behind = 0;
                     let rest = [&lines[from..upto], &[end.to_owned()]].concat();
                     for lines in rest.chunks(size) {
-                        let mut batch = Batch::read(lines.concat().as_bytes());
+                        let mut batch = Batch::read(lines.concat().as_bytes()).unwrap();
                         behind = batch.continue_from(behind);
                         if let Some(cursor) = batch.next_cursor() {
                             left_out += batch.left_out();

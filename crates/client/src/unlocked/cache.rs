@@ -1,15 +1,16 @@
 //! Queries of the patient cache. Nothing outside [`super`] calls them: the gate is checked there.
 
-use infoblood_clinical::fhir::{Record, Resource};
+use infoblood_clinical::fhir::Resource;
 use jiff::Timestamp;
 use sqlx::{Connection as _, SqliteConnection};
 
+use super::texts;
 use crate::database::DatabaseError;
 
 /// Settings of a large database that is filled in batches.
 pub(super) async fn prepare(cache: &mut SqliteConnection) -> Result<(), DatabaseError> {
     // KiB kept decrypted, in place of 2 MiB; pages of the log before it is copied back.
-    sqlx::raw_sql("PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 4000;")
+    sqlx::raw_sql("PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 8192;")
         .execute(cache)
         .await?;
     Ok(())
@@ -20,15 +21,11 @@ pub(super) async fn resources(
     cache: &mut SqliteConnection,
     donor: &str,
 ) -> Result<Vec<Resource>, DatabaseError> {
-    let rows: Vec<String> = sqlx::query_scalar("SELECT json FROM resource WHERE donor = ?")
+    let texts: Vec<Vec<u8>> = sqlx::query_scalar("SELECT text FROM resource WHERE donor = ?")
         .bind(donor)
         .fetch_all(cache)
         .await?;
-    Ok(rows
-        .iter()
-        .filter_map(|json| Record::received(json.as_bytes()).ok())
-        .map(|record| record.resource)
-        .collect())
+    texts::resources(&texts)
 }
 
 /// When both streams were last read to their ends.

@@ -6,15 +6,16 @@ use std::collections::{BTreeSet, HashSet};
 use infoblood_agreement::{audit::Action, gate::Unlocked};
 use infoblood_clinical::{
     donation::{self, donation_key, donors, further_keys, keys, references},
-    fhir::{Record, Resource},
+    fhir::Resource,
     isbt128::Din,
     lookback,
     rules::Rules,
 };
 use jiff::{Timestamp, Zoned};
+use serde::Serialize;
 use sqlx::SqliteConnection;
 
-use super::{UnlockedWorkstation, apply::json, cache};
+use super::{UnlockedWorkstation, apply::json, cache, texts};
 use crate::{database::DatabaseError, session::UnlockError};
 
 /// A donation's card.
@@ -98,26 +99,31 @@ impl UnlockedWorkstation {
     }
 }
 
+/// What a resource is found by: a key, its type and its id.
+#[derive(Serialize)]
+pub(super) struct Trace(String, &'static str, String);
+
+impl Trace {
+    /// All of a resource.
+    pub(super) fn of(resource: &Resource) -> Vec<Self> {
+        let (kind, id) = (resource.resource_type(), resource.id());
+        let keys = keys(resource).into_iter();
+        keys.map(|key| Self(key, kind, id.to_owned())).collect()
+    }
+}
+
 /// Makes a batch's resources findable by what they name.
 pub(super) async fn write(
     cache: &mut SqliteConnection,
-    puts: &[Record],
+    traces: &[Trace],
 ) -> Result<(), DatabaseError> {
-    let rows: Vec<(String, &str, &str)> = puts
-        .iter()
-        .flat_map(|record| {
-            let resource = &record.resource;
-            let (kind, id) = (resource.resource_type(), resource.id());
-            keys(resource).into_iter().map(move |key| (key, kind, id))
-        })
-        .collect();
-    if rows.is_empty() {
+    if traces.is_empty() {
         return Ok(());
     }
     sqlx::query(
         "INSERT OR IGNORE INTO trace (key, kind, id) SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?)",
     )
-    .bind(json(&rows))
+    .bind(json(&traces))
     .execute(cache)
     .await?;
     Ok(())
@@ -173,14 +179,14 @@ async fn by_keys(
     cache: &mut SqliteConnection,
     wanted: &BTreeSet<String>,
 ) -> Result<Vec<Resource>, DatabaseError> {
-    let rows: Vec<String> = sqlx::query_scalar(
-        "SELECT resource.json FROM json_each(?) AS wanted CROSS JOIN trace ON trace.key = wanted.value
+    let texts: Vec<Vec<u8>> = sqlx::query_scalar(
+        "SELECT resource.text FROM json_each(?) AS wanted CROSS JOIN trace ON trace.key = wanted.value
          CROSS JOIN resource ON resource.kind = trace.kind AND resource.id = trace.id",
     )
     .bind(json(wanted))
     .fetch_all(cache)
     .await?;
-    let mut found = read(&rows);
+    let mut found = texts::resources(&texts)?;
     found.retain(|resource| !keys(resource).is_disjoint(wanted));
     Ok(found)
 }
@@ -189,21 +195,14 @@ async fn by_ids(
     cache: &mut SqliteConnection,
     wanted: &BTreeSet<(&'static str, String)>,
 ) -> Result<Vec<Resource>, DatabaseError> {
-    let rows: Vec<String> = sqlx::query_scalar(
-        "SELECT resource.json FROM json_each(?) AS wanted
+    let texts: Vec<Vec<u8>> = sqlx::query_scalar(
+        "SELECT resource.text FROM json_each(?) AS wanted
          CROSS JOIN resource ON resource.kind = wanted.value ->> 0 AND resource.id = wanted.value ->> 1",
     )
     .bind(json(wanted))
     .fetch_all(cache)
     .await?;
-    Ok(read(&rows))
-}
-
-fn read(rows: &[String]) -> Vec<Resource> {
-    rows.iter()
-        .filter_map(|json| Record::received(json.as_bytes()).ok())
-        .map(|record| record.resource)
-        .collect()
+    texts::resources(&texts)
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
-//! Filling the cache: safety first, then everything, in batches, each with the cursor of its last line. While one is written, the next
-//! lines are downloaded and read; no more than [`WAITING`] batches wait.
+//! Filling the cache: safety first, then everything, in batches, each with the cursor of its last line. While one is written, another is
+//! read and the lines after it are asked for; no more than [`WAITING`] batches wait.
 
 use std::sync::atomic::Ordering;
 
@@ -13,15 +13,15 @@ use crate::{
     database::DatabaseError,
     error::StoreError,
     session::UnlockError,
-    transport::{FeedPage, Stream, Token, TransportError},
+    transport::{FeedPage, Stream, Token, TransportError, end_line},
 };
 
 /// Lines of one request: the most that a server gives.
 const PAGE: u32 = 2_000;
 /// Lines of one batch; a search waits for at most one, or for a commit.
 const BATCH: usize = 1_000;
-/// Batches between download and store.
-const WAITING: usize = 2;
+/// Batches that are read and not written yet.
+const WAITING: usize = 8;
 
 /// What a refresh brought.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -83,16 +83,19 @@ impl UnlockedWorkstation {
         let mut is_refill = false;
         loop {
             let from = self.cursor(stream).await?;
-            let (sender, receiver) = mpsc::channel(WAITING);
+            let (lines, downloaded) = mpsc::channel(1);
+            let (batches, read) = mpsc::channel(WAITING);
             // What was downloaded before an error is applied.
-            let (downloaded, applied) = tokio::join!(
-                self.download(stream, from.clone(), sender),
-                self.apply_all(stream, from, receiver, done)
+            let (download, reading, applied) = tokio::join!(
+                self.download(stream, from.clone(), lines),
+                read_all(downloaded, batches),
+                self.apply_all(stream, from, read, done)
             );
             if !applied? {
                 continue;
             }
-            match downloaded {
+            reading?;
+            match download {
                 Ok(()) => return Ok(()),
                 Err(UnlockError::Transport(TransportError::Refused { code, .. }))
                     if matches!(code.as_str(), "cursor-expired" | "cursor-malformed")
@@ -106,39 +109,33 @@ impl UnlockedWorkstation {
         }
     }
 
-    /// Reads pages to the end of the stream, or until nobody takes the batches any more.
+    /// Passes on the lines of page after page to the end of the stream, or until nobody takes them any more.
     async fn download(
         &self,
         stream: Stream,
         mut after: Option<String>,
-        batches: mpsc::Sender<Batch>,
+        lines: mpsc::Sender<Vec<u8>>,
     ) -> Result<(), UnlockError> {
-        let mut skipped = 0;
         loop {
             let mut page = self.page(stream, after.as_deref()).await?;
-            loop {
-                let lines = page.lines(BATCH).await?;
-                let mut batch = tokio::task::spawn_blocking(move || Batch::read(&lines))
-                    .await
-                    .map_err(|error| StoreError::from(std::io::Error::other(error)))?;
-                skipped = batch.continue_from(skipped);
-                let end = batch.end.clone();
-                if batches.send(batch).await.is_err() {
+            let (cursor, more) = loop {
+                let some = page.lines(BATCH).await?;
+                let end = end_line(&some);
+                if lines.send(some).await.is_err() {
                     return Ok(());
                 }
-                match end {
-                    Some((_, false)) => return Ok(()),
-                    // More of the same would come without end.
-                    Some((cursor, true)) if after.as_ref() == Some(&cursor) => {
-                        return Err(TransportError::NotProtocol.into());
-                    }
-                    Some((cursor, true)) => {
-                        after = Some(cursor);
-                        break;
-                    }
-                    None => {}
+                if let Some(end) = end {
+                    break end;
                 }
+            };
+            if !more {
+                return Ok(());
             }
+            // More of the same would come without end.
+            if after.as_ref() == Some(&cursor) {
+                return Err(TransportError::NotProtocol.into());
+            }
+            after = Some(cursor);
         }
     }
 
@@ -231,6 +228,24 @@ impl UnlockedWorkstation {
         done.skipped += counted.1;
         Ok(true)
     }
+}
+
+/// Makes batches of lines, until there are no more or nobody takes them.
+async fn read_all(
+    mut lines: mpsc::Receiver<Vec<u8>>,
+    batches: mpsc::Sender<Batch>,
+) -> Result<(), UnlockError> {
+    let mut skipped = 0;
+    while let Some(lines) = lines.recv().await {
+        let mut batch = tokio::task::spawn_blocking(move || Batch::read(&lines))
+            .await
+            .map_err(|error| StoreError::from(std::io::Error::other(error)))??;
+        skipped = batch.continue_from(skipped);
+        if batches.send(batch).await.is_err() {
+            break;
+        }
+    }
+    Ok(())
 }
 
 /// Within a transaction: the batch, and the cursor after it.

@@ -24,7 +24,7 @@ impl Store {
     /// Opens or creates it as the workstation does; plain without a key.
     pub async fn open(path: &Path, key: Option<&[u8; 32]>) -> Result<Self, UnlockError> {
         let mut cache = match key {
-            Some(key) => database::open(path, key, MIGRATIONS).await?,
+            Some(key) => database::open_cache(path, key, MIGRATIONS).await?,
             None => database::open_plain(path, MIGRATIONS).await?,
         };
         cache::prepare(&mut cache).await?;
@@ -42,7 +42,7 @@ impl Store {
 
     /// Reads lines of the feed and applies them.
     pub async fn apply(&mut self, lines: &[u8]) -> Result<u64, UnlockError> {
-        let batch = Batch::read(lines);
+        let batch = Batch::read(lines)?;
         let (applied, cursor) = (batch.applied, batch.next_cursor());
         let from = self.cursor.as_deref();
         self.cache

@@ -8,12 +8,12 @@ use infoblood_agreement::{
     gate::Unlocked,
     keys::PublicKey,
 };
-use infoblood_clinical::fhir::{Patient, Record, Resource};
+use infoblood_clinical::fhir::{Patient, Resource};
 use jiff::Timestamp;
 use rand_core::CryptoRng;
 use sqlx::SqliteConnection;
 
-use super::UnlockedWorkstation;
+use super::{UnlockedWorkstation, texts};
 use crate::{PersonSession, database::DatabaseError, error::StoreError, session::UnlockError};
 
 /// How long the copies are kept. The server keeps the events themselves.
@@ -178,18 +178,17 @@ async fn names(
         .iter()
         .filter_map(|row| Some(row.patient.as_ref()?.0.as_str()))
         .collect();
-    let stored: Vec<String> = sqlx::query_scalar(
-        "SELECT resource.json FROM (SELECT DISTINCT value FROM json_each(?)) AS wanted
+    let texts: Vec<Vec<u8>> = sqlx::query_scalar(
+        "SELECT resource.text FROM (SELECT DISTINCT value FROM json_each(?)) AS wanted
          JOIN resource ON resource.kind = 'Patient' AND resource.id = wanted.value",
     )
     .bind(serde_json::json!(ids).to_string())
     .fetch_all(cache)
     .await
     .map_err(DatabaseError::from)?;
-    Ok(stored
-        .iter()
-        .filter_map(|json| Record::received(json.as_bytes()).ok())
-        .filter_map(|record| match record.resource {
+    let resources = texts::resources(&texts)?.into_iter();
+    Ok(resources
+        .filter_map(|resource| match resource {
             // What is not understood is not told.
             Resource::Patient(patient) if patient.modifier_extension.is_empty() => {
                 let name = name(&patient)?;

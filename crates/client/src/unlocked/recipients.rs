@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use infoblood_agreement::{audit::Action, gate::Unlocked};
 use infoblood_clinical::{
-    fhir::{Record, Resource, is_id},
+    fhir::{Resource, is_id},
     iin::Iin,
     names::{Sorter, plain, search_key},
     recipient::{Facts, Summary, references},
@@ -16,8 +16,7 @@ use sqlx::{AssertSqlSafe, SqliteConnection};
 use super::{
     UnlockedWorkstation,
     apply::{json, values},
-    batch::Batch,
-    cache,
+    cache, texts,
 };
 use crate::{database::DatabaseError, session::UnlockError};
 
@@ -130,17 +129,14 @@ async fn resources(cache: &mut SqliteConnection, id: &str) -> Result<Vec<Resourc
     if further.is_empty() {
         return Ok(resources);
     }
-    let stored: Vec<String> = sqlx::query_scalar(
-        "SELECT resource.json FROM json_each(?) AS wanted
+    let texts: Vec<Vec<u8>> = sqlx::query_scalar(
+        "SELECT resource.text FROM json_each(?) AS wanted
          JOIN resource ON resource.kind = wanted.value ->> 0 AND resource.id = wanted.value ->> 1",
     )
     .bind(json(&further))
     .fetch_all(cache)
     .await?;
-    let further = stored
-        .iter()
-        .filter_map(|json| Record::received(json.as_bytes()).ok());
-    resources.extend(further.map(|record| record.resource));
+    resources.extend(texts::resources(&texts)?);
     Ok(resources)
 }
 
@@ -161,14 +157,8 @@ async fn holders(cache: &mut SqliteConnection, iin: &str) -> Result<Vec<Holder>,
         .collect())
 }
 
-/// What a batch changes in the list.
-pub(super) struct Changes {
-    /// Whose record came or went: no recipients, unless they are among the rows.
-    gone: BTreeSet<String>,
-    rows: Vec<Row>,
-}
-
-struct Row {
+/// A row to write.
+pub(super) struct Row {
     sort_key: Vec<u8>,
     spelling: String,
     terms: String,
@@ -176,31 +166,12 @@ struct Row {
     summary: Summary,
 }
 
-impl Changes {
-    /// Whoever a batch may take from the list.
-    pub(super) fn of(batch: &Batch) -> Self {
-        let deleted = batch.deletes.iter().filter(|(kind, _)| kind == "Patient");
-        let put = batch
-            .puts
-            .iter()
-            .filter_map(|record| match &record.resource {
-                Resource::Patient(patient) => Some(patient.id.clone()),
-                _ => None,
-            });
-        Self {
-            gone: deleted.map(|(_, id)| id.clone()).chain(put).collect(),
-            rows: Vec::new(),
-        }
-    }
-
-    /// Adds somebody about whom something came, if it is a recipient.
-    pub(super) fn add(&mut self, id: &str, resources: &[Resource], sorter: &Sorter) {
-        let Ok(summary) = Summary::assemble(id, resources) else {
-            return;
-        };
+impl Row {
+    /// `None` for who is no recipient.
+    pub(super) fn new(id: &str, resources: &[Resource], sorter: &Sorter) -> Option<Self> {
+        let summary = Summary::assemble(id, resources).ok()?;
         let name = summary.full_name();
-        self.gone.remove(id);
-        self.rows.push(Row {
+        Some(Self {
             sort_key: sorter.key(
                 &summary.family,
                 &summary.given,
@@ -210,39 +181,46 @@ impl Changes {
             terms: search_key(&name),
             iin: summary.iin.chars().filter(char::is_ascii_digit).collect(),
             summary,
-        });
+        })
     }
+}
 
-    /// Writes the rows.
-    pub(super) async fn write(self, cache: &mut SqliteConnection) -> Result<(), DatabaseError> {
-        if !self.gone.is_empty() {
-            sqlx::query("DELETE FROM recipient WHERE id IN (SELECT value FROM json_each(?))")
-                .bind(json(&self.gone))
-                .execute(&mut *cache)
-                .await?;
-        }
-        for rows in self.rows.chunks(ROWS) {
-            let mut query = sqlx::query(AssertSqlSafe(format!(
-                "INSERT INTO recipient (id, sort_key, spelling, terms, iin, iin_end, summary) VALUES {}
-                 ON CONFLICT (id) DO UPDATE SET sort_key = excluded.sort_key, spelling = excluded.spelling,
-                     terms = excluded.terms, iin = excluded.iin, iin_end = excluded.iin_end, summary = excluded.summary
-                 WHERE summary <> excluded.summary",
-                values(7, rows.len())
-            )));
-            for row in rows {
-                query = query
-                    .bind(&row.summary.id)
-                    .bind(&row.sort_key)
-                    .bind(&row.spelling)
-                    .bind(&row.terms)
-                    .bind(&row.iin)
-                    .bind(reversed(&row.iin))
-                    .bind(json(&row.summary));
-            }
-            query.execute(&mut *cache).await?;
-        }
-        Ok(())
+/// Writes rows. `came`: whose record came or went; they are no recipients unless they are among the rows.
+pub(super) async fn write(
+    cache: &mut SqliteConnection,
+    mut came: BTreeSet<String>,
+    rows: &[Row],
+) -> Result<(), DatabaseError> {
+    for row in rows {
+        came.remove(&row.summary.id);
     }
+    if !came.is_empty() {
+        sqlx::query("DELETE FROM recipient WHERE id IN (SELECT value FROM json_each(?))")
+            .bind(json(&came))
+            .execute(&mut *cache)
+            .await?;
+    }
+    for rows in rows.chunks(ROWS) {
+        let mut query = sqlx::query(AssertSqlSafe(format!(
+            "INSERT INTO recipient (id, sort_key, spelling, terms, iin, iin_end, summary) VALUES {}
+             ON CONFLICT (id) DO UPDATE SET sort_key = excluded.sort_key, spelling = excluded.spelling,
+                 terms = excluded.terms, iin = excluded.iin, iin_end = excluded.iin_end, summary = excluded.summary
+             WHERE summary <> excluded.summary",
+            values(7, rows.len())
+        )));
+        for row in rows {
+            query = query
+                .bind(&row.summary.id)
+                .bind(&row.sort_key)
+                .bind(&row.spelling)
+                .bind(&row.terms)
+                .bind(&row.iin)
+                .bind(reversed(&row.iin))
+                .bind(json(&row.summary));
+        }
+        query.execute(&mut *cache).await?;
+    }
+    Ok(())
 }
 
 fn reversed(digits: &str) -> String {

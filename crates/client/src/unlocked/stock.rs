@@ -7,7 +7,7 @@ use infoblood_agreement::{audit::Action, gate::Unlocked};
 use infoblood_clinical::{
     blood::BloodGroup,
     component::{Component, Product, Status},
-    fhir::{BiologicallyDerivedProduct, Record, Resource},
+    fhir::{BiologicallyDerivedProduct, Resource},
     inventory::{Filter, GROUPS, Inventory, Lot, StockRules, cuts, soon_before},
 };
 use jiff::{Timestamp, Zoned};
@@ -16,8 +16,7 @@ use sqlx::{AssertSqlSafe, FromRow, SqliteConnection};
 use super::{
     UnlockedWorkstation,
     apply::{json, values},
-    batch::Batch,
-    cache,
+    cache, texts,
 };
 use crate::{database::DatabaseError, session::UnlockError};
 
@@ -49,6 +48,26 @@ struct Kind {
     blood: String,
     status: String,
     expires: i64,
+}
+
+/// A component that was written down.
+pub(super) struct Unit {
+    id: String,
+    /// `None`: not in the house any more.
+    kind: Option<Kind>,
+}
+
+impl Unit {
+    /// `None` for what is no component.
+    pub(super) fn of(resource: &Resource) -> Option<Self> {
+        match resource {
+            Resource::BiologicallyDerivedProduct(product) => Some(Self {
+                id: product.id.clone(),
+                kind: Kind::of(product),
+            }),
+            _ => None,
+        }
+    }
 }
 
 impl Kind {
@@ -91,22 +110,13 @@ impl UnlockedWorkstation {
 /// Brings the tables up to date with a batch.
 pub(super) async fn write(
     cache: &mut SqliteConnection,
-    batch: &Batch,
+    units: Vec<Unit>,
+    deletes: &[(String, String)],
 ) -> Result<(), DatabaseError> {
-    let here: Vec<(&str, Option<Kind>)> = batch
-        .puts
+    let deleted = deletes.iter().filter(|(kind, _)| kind == KIND);
+    let touched: Vec<&str> = units
         .iter()
-        .filter_map(|record| match &record.resource {
-            Resource::BiologicallyDerivedProduct(product) => {
-                Some((product.id.as_str(), Kind::of(product)))
-            }
-            _ => None,
-        })
-        .collect();
-    let deleted = batch.deletes.iter().filter(|(kind, _)| kind == KIND);
-    let touched: Vec<&str> = here
-        .iter()
-        .map(|(id, _)| *id)
+        .map(|unit| unit.id.as_str())
         .chain(deleted.map(|(_, id)| id.as_str()))
         .collect();
     if touched.is_empty() {
@@ -122,9 +132,9 @@ pub(super) async fn write(
     for kind in before {
         *change.entry(kind).or_default() -= 1;
     }
-    let units: Vec<(&str, Kind)> = here
+    let units: Vec<(String, Kind)> = units
         .into_iter()
-        .filter_map(|(id, kind)| Some((id, kind?)))
+        .filter_map(|unit| Some((unit.id, unit.kind?)))
         .collect();
     insert(cache, &units).await?;
     for (_, kind) in units {
@@ -134,7 +144,10 @@ pub(super) async fn write(
     tally(cache, &change).await
 }
 
-async fn insert(cache: &mut SqliteConnection, units: &[(&str, Kind)]) -> Result<(), DatabaseError> {
+async fn insert(
+    cache: &mut SqliteConnection,
+    units: &[(String, Kind)],
+) -> Result<(), DatabaseError> {
     for units in units.chunks(ROWS) {
         let mut query = sqlx::query(AssertSqlSafe(format!(
             "INSERT INTO stock_unit (id, product, blood, status, expires) VALUES {}",
@@ -142,7 +155,7 @@ async fn insert(cache: &mut SqliteConnection, units: &[(&str, Kind)]) -> Result<
         )));
         for (id, kind) in units {
             query = query
-                .bind(*id)
+                .bind(id)
                 .bind(&kind.product)
                 .bind(&kind.blood)
                 .bind(&kind.status)
@@ -303,18 +316,17 @@ async fn expiring(
     nearest.sort_unstable();
     nearest.truncate(LISTED);
     let ids: Vec<&str> = nearest.iter().map(|(_, id)| id.as_str()).collect();
-    let stored: Vec<String> = sqlx::query_scalar(
-        "SELECT resource.json FROM json_each(?) AS wanted JOIN resource ON resource.kind = ? AND resource.id = wanted.value
+    let texts: Vec<Vec<u8>> = sqlx::query_scalar(
+        "SELECT resource.text FROM json_each(?) AS wanted JOIN resource ON resource.kind = ? AND resource.id = wanted.value
          ORDER BY wanted.key",
     )
     .bind(json(&ids))
     .bind(KIND)
     .fetch_all(cache)
     .await?;
-    Ok(stored
-        .iter()
-        .filter_map(|json| Record::received(json.as_bytes()).ok())
-        .filter_map(|record| match record.resource {
+    let resources = texts::resources(&texts)?.into_iter();
+    Ok(resources
+        .filter_map(|resource| match resource {
             Resource::BiologicallyDerivedProduct(product) => Some(Component::read(&product)),
             _ => None,
         })

@@ -182,6 +182,37 @@ fn huge_and_unknown_resources() {
     assert_eq!(code(r#"{"resourceType":"Қан"}"#), "fhir-broken");
 }
 
+/// Wherever the type stands, it stands there once.
+#[test]
+fn the_type_is_said_once() {
+    let members = &PATIENT[r#"{"resourceType":"Patient","#.len()..PATIENT.len() - 1];
+    assert_eq!(
+        code(&format!(r#"{{"resourceType":"Patient",{members}}}"#)),
+        "ok"
+    );
+    assert_eq!(
+        code(&format!(r#"{{{members},"resourceType":"Patient"}}"#)),
+        "ok"
+    );
+    assert_eq!(
+        code(&format!(
+            r#"{{ "resource\u0054ype" : "Patient",{members}}}"#
+        )),
+        "ok"
+    );
+    for twice in ["Patient", "Flag"] {
+        let doubled = format!(r#"{{"resourceType":"Patient",{members},"resourceType":"{twice}"}}"#);
+        assert_eq!(code(&doubled), "fhir-broken");
+    }
+    for cut in [
+        r#"{"resourceType":"Patient""#,
+        r#"{"resourceType":"Spaceship","id":"#,
+    ] {
+        let error = Record::parse_line(cut.as_bytes()).unwrap_err();
+        assert!(error.to_string().contains("cut JSON"), "{error}");
+    }
+}
+
 #[test]
 fn a_person_with_too_many_words() {
     let long = |words: &str| PATIENT.replace("Әсел", words);

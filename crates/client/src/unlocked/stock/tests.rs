@@ -1,13 +1,10 @@
 //! The tables of the stock follow every change, however it is cut, and count what counting everything counts.
 
 use proptest::prelude::*;
-use sqlx::{Connection as _, query_as};
+use sqlx::query_as;
 
 use super::*;
-use crate::unlocked::{
-    MIGRATIONS,
-    tests::{Cache, delete, put},
-};
+use crate::unlocked::tests::{Cache, delete, put};
 
 const STATUSES: [&str; 6] = [
     "available",
@@ -82,14 +79,14 @@ impl Cache {
 
     /// The stock, counted from the resources one by one.
     async fn recounted(&mut self, filter: Filter) -> Inventory {
-        let stored: Vec<String> = sqlx::query_scalar("SELECT json FROM resource WHERE kind = ?")
+        let texts: Vec<Vec<u8>> = sqlx::query_scalar("SELECT text FROM resource WHERE kind = ?")
             .bind(KIND)
             .fetch_all(&mut self.connection)
             .await
             .unwrap();
-        let lots = stored.iter().map(|json| {
-            let record = Record::parse_line(json.as_bytes()).unwrap();
-            let Resource::BiologicallyDerivedProduct(product) = record.resource else {
+        let resources = texts::resources(&texts).unwrap().into_iter();
+        let lots = resources.map(|resource| {
+            let Resource::BiologicallyDerivedProduct(product) = resource else {
                 panic!()
             };
             let component = Component::read(&product);
@@ -208,33 +205,5 @@ proptest! {
             }
             Ok(())
         })?;
-    }
-}
-
-#[tokio::test]
-async fn a_cache_from_before_is_filled_again() {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("patients.db");
-    let mut cache = crate::database::open(&path, &[7; 32], &MIGRATIONS[..2])
-        .await
-        .unwrap();
-    sqlx::raw_sql(
-        "INSERT INTO feed (stream, cursor, applied_at) VALUES ('all', 'x', 1), ('safety', 'x', 1);
-         INSERT INTO resource (kind, id, donor, json) VALUES ('BiologicallyDerivedProduct', 'c', 'd', '{}');
-         INSERT INTO number (key, donor) VALUES ('i1', 'd');",
-    )
-    .execute(&mut cache)
-    .await
-    .unwrap();
-    assert!(cache::as_of(&mut cache).await.unwrap().is_some());
-    cache.close().await.unwrap();
-    let mut cache = crate::database::open(&path, &[7; 32], MIGRATIONS)
-        .await
-        .unwrap();
-    assert_eq!(cache::as_of(&mut cache).await.unwrap(), None);
-    for table in ["feed", "resource", "number", "donor", "stock_unit"] {
-        let sql = AssertSqlSafe(format!("SELECT count(*) FROM {table}"));
-        let rows: i64 = sqlx::query_scalar(sql).fetch_one(&mut cache).await.unwrap();
-        assert_eq!(rows, 0, "{table}");
     }
 }

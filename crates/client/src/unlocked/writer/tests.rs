@@ -10,7 +10,7 @@ use crate::unlocked::{MIGRATIONS, tests::patient};
 const KEY: [u8; 32] = [7; 32];
 
 async fn open(path: &Path) -> Writer {
-    Writer::new(database::open(path, &KEY, MIGRATIONS).await.unwrap())
+    Writer::new(database::open_cache(path, &KEY, MIGRATIONS).await.unwrap())
 }
 
 /// Lines `from..to` of a feed of people.
@@ -21,7 +21,7 @@ fn batch(from: u64, to: u64, is_end: bool) -> Batch {
                 .replace("\"cursor\":\"1\"", &format!("\"cursor\":\"{:05}\"", n + 1))
         })
         .collect();
-    let mut batch = Batch::read(lines.join("\n").as_bytes());
+    let mut batch = Batch::read(lines.join("\n").as_bytes()).unwrap();
     assert_eq!(batch.skipped, 0);
     if is_end {
         batch.end = Some((format!("{to:05}"), false));
