@@ -9,8 +9,8 @@ use crate::database::DatabaseError;
 
 /// Settings of a large database that is filled in batches.
 pub(super) async fn prepare(cache: &mut SqliteConnection) -> Result<(), DatabaseError> {
-    // KiB kept decrypted, in place of 2 MiB; pages of the log before it is copied back.
-    sqlx::raw_sql("PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 8192;")
+    // KiB kept decrypted, in place of 2 MiB; pages of the log before a commit copies them back: more than a large transaction has.
+    sqlx::raw_sql("PRAGMA cache_size = -131072; PRAGMA wal_autocheckpoint = 32768;")
         .execute(cache)
         .await?;
     Ok(())

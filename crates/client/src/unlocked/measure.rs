@@ -48,6 +48,7 @@ impl Store {
         self.cache
             .apply(&self.sorter, Stream::All, from, batch, 0)
             .await?;
+        self.cache.copy_back().await;
         self.cursor = cursor.or(self.cursor.take());
         Ok(applied)
     }

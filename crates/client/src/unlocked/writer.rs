@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Lines of one transaction: their pages fit into the page cache, and a search that meets its end waits for some tenths of a second.
-const LINES: u64 = 10_000;
+const LINES: u64 = 20_000;
 /// The longest that lines wait for their commit while others follow.
 pub(super) const WITHIN: Duration = Duration::from_secs(1);
 
@@ -26,6 +26,8 @@ pub(crate) struct Writer {
     state: State,
     /// As the tables are, committed or not; `None`: to be read from them.
     names: Option<Names>,
+    /// The log has a large transaction that is not copied back yet.
+    is_log_long: bool,
 }
 
 enum State {
@@ -43,6 +45,7 @@ impl Writer {
             connection,
             state: State::Idle,
             names: None,
+            is_log_long: false,
         }
     }
 
@@ -103,8 +106,23 @@ impl Writer {
         self.state = State::Open { lines, since };
         if !is_applied || is_end || lines >= LINES || since.elapsed() >= WITHIN {
             self.commit().await?;
+            self.is_log_long = true;
         }
         Ok(is_applied)
+    }
+
+    /// Copies a large transaction from the log to where it belongs, if there is one. Apart from its commit, so that a search that waits for the
+    /// one need not wait for the other.
+    pub(super) async fn copy_back(&mut self) {
+        if std::mem::take(&mut self.is_log_long)
+            && let State::Idle = self.state
+            && let Err(error) = sqlx::raw_sql("PRAGMA wal_checkpoint(PASSIVE)")
+                .execute(&mut self.connection)
+                .await
+        {
+            // Nothing is lost: the log keeps it.
+            tracing::warn!(%error, "the log was not copied back");
+        }
     }
 
     /// Commits what is open.
