@@ -101,7 +101,7 @@ mod tests {
         let large = FLAG.replace("уақытша", &narrative);
         let text = Packer::new().unwrap().pack(&large).unwrap();
         let expected = Record::received(large.as_bytes()).unwrap().resource;
-        assert_eq!(resources(&[text.clone()]).unwrap(), [expected]);
+        assert_eq!(resources(std::slice::from_ref(&text)).unwrap(), [expected]);
         for broken in [FLAG.as_bytes(), &text[..text.len() - 1]] {
             let error =
                 resources(&[broken.to_vec()]).expect_err(&format!("{} bytes", broken.len()));
