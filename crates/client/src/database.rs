@@ -306,6 +306,7 @@ mod tests {
             DatabaseError::from(error.unwrap_err()).code(),
             "store-corrupt"
         );
+        cache.close().await.unwrap();
     }
 
     #[tokio::test]
