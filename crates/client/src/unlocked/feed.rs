@@ -223,11 +223,11 @@ impl UnlockedWorkstation {
         if !writer.apply(&sorter, stream, from, batch, now).await? {
             return Ok(false);
         }
-        drop(writer);
-        self.writer().await?.copy_back().await;
         self.changes.fetch_add(counted.0, Ordering::Relaxed);
         done.applied += counted.0;
         done.skipped += counted.1;
+        drop(writer);
+        self.writer().await?.copy_back().await;
         Ok(true)
     }
 }

@@ -32,7 +32,7 @@ pub(super) enum Listed {
 
 impl Listed {
     /// What all resources about somebody make; `None` where deferrals came before the person whom they are about.
-    pub(super) fn of(id: &str, resources: &[Resource], sorter: &Sorter) -> Option<Self> {
+    fn of(id: &str, resources: &[Resource], sorter: &Sorter) -> Option<Self> {
         // Recipients are no donors.
         match Summary::assemble(id, resources) {
             Ok(summary) => Some(Self::Donor(Box::new(donors::Row::new(
