@@ -37,6 +37,7 @@ mod donations;
 mod donors;
 mod feed;
 mod filters;
+mod letters;
 #[cfg(feature = "measure")]
 pub mod measure;
 mod names;

@@ -18,6 +18,7 @@ use zeroize::Zeroize as _;
 
 use super::{
     filters::{FOREVER, Filters},
+    letters::{Letter, Letters},
     slots::Slots,
 };
 use crate::database::DatabaseError;
@@ -47,8 +48,10 @@ pub(super) struct Answers {
 /// The index.
 #[derive(Default)]
 pub(super) struct Names {
-    /// Who has a word, by its number: slots in no order.
-    holders: Vec<Vec<u32>>,
+    /// By the numbers of words.
+    words: Vec<Held>,
+    /// Who has a word that begins with a letter: of one letter typed, too many words are held by too many to go through.
+    letters: Letters,
     /// Words as they are spelled, with their numbers.
     spelled: BTreeMap<String, u32>,
     /// Their search keys, several where Latin letters may be read in several ways; with the numbers of the words.
@@ -64,6 +67,14 @@ pub(super) struct Names {
     ending: Slots,
     /// Nobody's, to be given.
     vacant: Vec<u32>,
+}
+
+/// A word.
+struct Held {
+    /// Who has it: slots in no order.
+    holders: Vec<u32>,
+    /// What it and its keys begin with.
+    letters: Vec<Letter>,
 }
 
 impl Names {
@@ -136,7 +147,9 @@ impl Names {
             self.forget_words(entry.slot, before.unwrap_or_default());
             for word in words(entry.spelling) {
                 let number = self.number(word);
-                self.holders[number as usize].push(entry.slot);
+                let word = &mut self.words[number as usize];
+                word.holders.push(entry.slot);
+                self.letters.put(&word.letters, entry.slot);
             }
         }
         let Entry { slot, deferred, .. } = *entry;
@@ -168,10 +181,11 @@ impl Names {
     fn forget_words(&mut self, slot: u32, spelling: &str) {
         for word in words(spelling) {
             if let Some(number) = self.spelled.get(word) {
-                let holders = &mut self.holders[*number as usize];
-                if let Some(at) = holders.iter().position(|holder| *holder == slot) {
-                    holders.swap_remove(at);
+                let word = &mut self.words[*number as usize];
+                if let Some(at) = word.holders.iter().position(|holder| *holder == slot) {
+                    word.holders.swap_remove(at);
                 }
+                self.letters.remove(&word.letters, slot);
             }
         }
     }
@@ -180,10 +194,13 @@ impl Names {
         if let Some(number) = self.spelled.get(word) {
             return *number;
         }
-        let number = u32::try_from(self.holders.len()).unwrap_or(u32::MAX);
-        self.holders.push(Vec::new());
+        let number = u32::try_from(self.words.len()).unwrap_or(u32::MAX);
         self.spelled.insert(word.to_owned(), number);
         let keys: BTreeSet<String> = search_key(word).split(' ').map(str::to_owned).collect();
+        self.words.push(Held {
+            holders: Vec::new(),
+            letters: Letter::first_of(word, &keys),
+        });
         for key in keys {
             self.keys.entry(key).or_default().push(number);
         }
@@ -268,25 +285,30 @@ impl Names {
         let mut matching = self.here.clone();
         let mut exact: Option<Slots> = None;
         for word in typed {
-            let mut spelled = Slots::empty(self.holders.len());
-            for (_, number) in beginning_with(&self.spelled, &word.spelling) {
-                spelled.set(*number, true);
-            }
             let mut answering = Slots::empty(self.positions.len());
-            self.add_holders(&mut answering, spelled.iter());
+            let mut spelled = Slots::empty(self.words.len());
+            if let Some(letter) = Letter::spelled_alone(&word.spelling) {
+                self.letters.add_to(&mut answering, letter);
+            } else {
+                for (_, number) in beginning_with(&self.spelled, &word.spelling) {
+                    spelled.set(*number, true);
+                }
+                self.add_holders(&mut answering, spelled.iter());
+            }
             match &mut exact {
                 Some(exact) => exact.keep(&answering),
                 None => exact = Some(answering.clone()),
             }
-            // Those spelled as typed are in already, and are most of all.
-            let others = word.keys.iter().flat_map(|key| {
-                let words = beginning_with(&self.keys, key);
-                words.flat_map(|(_, numbers)| numbers)
-            });
-            self.add_holders(
-                &mut answering,
-                others.copied().filter(|number| !spelled.has(*number)),
-            );
+            for key in &word.keys {
+                if let Some(letter) = Letter::of_key_alone(key) {
+                    self.letters.add_to(&mut answering, letter);
+                    continue;
+                }
+                let numbers = beginning_with(&self.keys, key).flat_map(|(_, numbers)| numbers);
+                // Those spelled as typed are in already, and are most of all.
+                let others = numbers.copied().filter(|number| !spelled.has(*number));
+                self.add_holders(&mut answering, others);
+            }
             matching.keep(&answering);
         }
         (matching, exact)
@@ -294,7 +316,7 @@ impl Names {
 
     fn add_holders(&self, slots: &mut Slots, words: impl Iterator<Item = u32>) {
         for number in words {
-            for slot in &self.holders[number as usize] {
+            for slot in &self.words[number as usize].holders {
                 slots.set(*slot, true);
             }
         }
@@ -303,14 +325,22 @@ impl Names {
     /// Who is there, with position, words, group and deferral.
     #[cfg(test)]
     pub(super) fn told(&self) -> Vec<String> {
-        let mut all: BTreeMap<u32, Vec<&str>> =
-            self.here.iter().map(|slot| (slot, Vec::new())).collect();
+        let nothing = || (Vec::<&str>::new(), BTreeSet::<Letter>::new());
+        let mut all: BTreeMap<u32, _> = self.here.iter().map(|slot| (slot, nothing())).collect();
         for (word, number) in &self.spelled {
-            for slot in &self.holders[*number as usize] {
-                all.get_mut(slot).expect("a word of nobody").push(word);
+            let held = &self.words[*number as usize];
+            for slot in &held.holders {
+                let (words, letters) = all.get_mut(slot).expect("a word of nobody");
+                words.push(word);
+                letters.extend(&held.letters);
             }
         }
-        let told = all.into_iter().map(|(slot, words)| {
+        let told = all.into_iter().map(|(slot, (words, letters))| {
+            let has = self.letters.all().filter(|(_, slots)| slots.has(slot));
+            assert_eq!(
+                has.map(|(letter, _)| *letter).collect::<BTreeSet<_>>(),
+                letters
+            );
             let (position, deferred) =
                 (self.positions[slot as usize], self.deferred[slot as usize]);
             assert_eq!(self.permanent.has(slot), deferred == FOREVER);
@@ -320,7 +350,9 @@ impl Names {
             format!("{slot} {position} {words:?} {groups:?} {deferred}")
         });
         let told: Vec<_> = told.collect();
-        for set in self.groups.iter().chain([&self.permanent, &self.ending]) {
+        let letters = self.letters.all().map(|(_, slots)| slots);
+        let sets = self.groups.iter().chain([&self.permanent, &self.ending]);
+        for set in sets.chain(letters) {
             let mut others = set.clone();
             others.drop(&self.here);
             assert_eq!(others.len(), 0);

@@ -30,6 +30,13 @@ impl Slots {
         bits.is_some_and(|bits| bits & (1 << (slot % 64)) != 0)
     }
 
+    /// Puts those of the other set in; there must be room for them.
+    pub(super) fn add(&mut self, others: &Self) {
+        for (bits, other) in self.0.iter_mut().zip(&others.0) {
+            *bits |= other;
+        }
+    }
+
     /// Leaves those that are in the other set too.
     pub(super) fn keep(&mut self, others: &Self) {
         let others = others.0.iter().chain(std::iter::repeat(&0));
@@ -93,6 +100,11 @@ mod tests {
             prop_assert_eq!(both(&|_| {}), one.clone());
             prop_assert_eq!(both(&|all| all.keep(&slots(&other))), &one & &other);
             prop_assert_eq!(both(&|all| all.drop(&slots(&other))), &one - &other);
+            let with = |all: &mut Slots| {
+                all.reserve(300);
+                all.add(&slots(&other));
+            };
+            prop_assert_eq!(both(&with), &one | &other);
             let without = |all: &mut Slots| one.intersection(&other).for_each(|slot| all.set(*slot, false));
             prop_assert_eq!(both(&without), &one - &other);
             for slot in 0..400 {
