@@ -15,7 +15,11 @@ use infoblood_clinical::{
     donor::{DeferralState, Facts, Summary},
     rules::Rules,
 };
-use jiff::{Timestamp, Zoned, civil::Date, tz::TimeZone};
+use jiff::{
+    Timestamp, Zoned,
+    civil::Date,
+    tz::{TimeZone, TimeZoneDatabase},
+};
 use sqlx::SqliteConnection;
 use tokio::sync::{MappedMutexGuard, Mutex};
 
@@ -393,12 +397,18 @@ impl UnlockedWorkstation {
         self.site_now().date()
     }
 
-    /// The time at the site. The system's zone data may be stale or missing: Kazakhstan is UTC+5 throughout.
+    /// The time at the site.
     fn site_now(&self) -> Zoned {
         let name = &self.workstation.profile().fields().time_zone;
-        let zone = TimeZone::get(name).unwrap_or_else(|_| TimeZone::fixed(jiff::tz::offset(5)));
-        self.workstation.now().to_zoned(zone)
+        self.workstation.now().to_zoned(zone(name))
     }
+}
+
+/// A time zone by the data that this program brings: the system's may be stale, or missing. Kazakhstan is UTC+5 throughout since 2024.
+fn zone(name: &str) -> TimeZone {
+    TimeZoneDatabase::bundled()
+        .get(name)
+        .unwrap_or_else(|_| TimeZone::fixed(jiff::tz::offset(5)))
 }
 
 /// How a refusal is told: what was to leave the screen keeps its name.

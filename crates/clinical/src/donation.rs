@@ -15,7 +15,7 @@ use crate::{
     blood::{BloodGroup, Determined},
     component::Component,
     donor::{Deferral, DonationKind, DonationStatus, Person, conflict, deferrals, determinations},
-    fhir::{Identifier, Procedure, Resource, Specimen, shown_day, system},
+    fhir::{Procedure, Resource, Specimen, shown_day},
     isbt128::Din,
     laboratory::{Screening, screenings},
     rules::Rules,
@@ -101,7 +101,7 @@ pub fn keys(resource: &Resource) -> BTreeSet<String> {
         Resource::Procedure(procedure) if procedure.is_transfusion() => {
             procedure.components().map(of).collect()
         }
-        Resource::Procedure(procedure) => din_of(procedure).map(donation_key).into_iter().collect(),
+        Resource::Procedure(procedure) => procedure.dins().map(donation_key).collect(),
         Resource::BiologicallyDerivedProduct(product) => {
             let din = product.din().and_then(|din| Din::parse(din).ok());
             product
@@ -272,7 +272,7 @@ pub(crate) fn procedures(din: Din, resources: &[Resource]) -> Vec<&Procedure> {
             Resource::Procedure(procedure)
                 if procedure.status != "entered-in-error"
                     && !procedure.is_transfusion()
-                    && din_of(procedure) == Some(din) =>
+                    && procedure.dins().any(|borne| borne == din) =>
             {
                 Some(procedure)
             }
@@ -364,10 +364,6 @@ pub(crate) fn person(id: &str, resources: &[Resource]) -> Option<Person> {
         Resource::Patient(patient) if patient.id == id => Person::read(patient),
         _ => None,
     })
-}
-
-pub(crate) fn din_of(procedure: &Procedure) -> Option<Din> {
-    Identifier::find(&procedure.identifier, system::DIN).and_then(|din| Din::parse(din).ok())
 }
 
 pub(crate) fn is_modified(procedure: &Procedure) -> bool {

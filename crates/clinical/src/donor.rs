@@ -371,9 +371,7 @@ impl Person {
             patronymic: Some(patronymic).filter(|p| !p.is_empty()),
             birth: FhirDate::parse(patient.birth_date.as_deref()?)?.day()?,
             sex: patient.sex()?,
-            iin: Identifier::find(&patient.identifier, system::IIN)
-                .unwrap_or_default()
-                .to_owned(),
+            iin: patient.iins().next().unwrap_or_default().to_owned(),
             donor_number: Identifier::find(&patient.identifier, system::DONOR_NUMBER)
                 .map(ToOwned::to_owned),
             phone: patient.phone().map(ToOwned::to_owned),

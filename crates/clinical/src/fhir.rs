@@ -176,17 +176,17 @@ impl FhirError {
 
 impl Record {
     /// Reads one line of a feed or a store as [`Record::parse_line`] does, but a deferral that breaks the profile bars: of it no more is
-    /// read than whom it is about, and it counts as not understood. Left out it would be no deferral.
+    /// read than whom it is about, and it counts as not understood. Left out it would be no deferral. Of one that is too large no more is
+    /// kept either.
     pub fn received(line: &[u8]) -> Result<Self, FhirError> {
         Self::parse_line(line).or_else(|error| {
             let raw = str::from_utf8(line).unwrap_or_default().trim();
-            match Flag::bare(raw) {
-                Some(flag) if line.len() <= MAX_LINE => Ok(Self {
-                    resource: Resource::Flag(flag),
-                    raw: raw.to_owned(),
-                }),
-                _ => Err(error),
-            }
+            let resource = Resource::Flag(Flag::bare(raw).ok_or(error)?);
+            let raw = match line.len() {
+                0..=MAX_LINE => raw.to_owned(),
+                _ => resource.to_line()?,
+            };
+            Ok(Self { resource, raw })
         })
     }
 
@@ -231,6 +231,18 @@ impl Record {
             raw: raw.to_owned(),
         })
     }
+}
+
+/// Type and id of a line that may break every other rule.
+pub fn named(line: &[u8]) -> Option<(String, String)> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Named {
+        resource_type: String,
+        id: String,
+    }
+    let Named { resource_type, id } = serde_json::from_slice(line).ok()?;
+    is_id(&id).then_some((resource_type, id))
 }
 
 /// FHIR `id`: 1–64 of `A–Z a–z 0–9 - .`.

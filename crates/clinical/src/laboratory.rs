@@ -185,13 +185,13 @@ pub fn phenotype(id: &str, resources: &[Resource]) -> Vec<Phenotype> {
         .filter(|o| o.code.code_in(system::PHENOTYPE).is_some())
         .flat_map(|o| o.component.iter().map(move |component| (o, component)));
     for (observation, component) in determined {
-        if let Some(antigen) = component.code.code_in(system::ANTIGEN)
-            && let Some(present) = component.present()
-        {
+        let Some(antigen) = component.code.code_in(system::ANTIGEN) else {
+            continue;
+        };
+        for present in component.found() {
             let at = ORDER.iter().position(|known| *known == antigen);
             let entry = results.entry((at.unwrap_or(ORDER.len()), antigen));
-            let found = entry.or_default();
-            found.push((present, sources.of(observation)));
+            entry.or_default().push((present, sources.of(observation)));
         }
     }
     results

@@ -3,7 +3,7 @@
 
 use crate::{
     component::Product,
-    donation::{self, Named, Part, Ways, din_of, name, not_understood, procedures, tree},
+    donation::{self, Named, Part, Ways, name, not_understood, procedures, tree},
     donor::donated_at,
     fhir::{FhirDate, Resource, shown_day},
     isbt128::Din,
@@ -154,11 +154,11 @@ fn further(din: Din, donors: &[String], resources: &[Resource]) -> Vec<Other> {
             Resource::Procedure(procedure)
                 if !r.not_understood()
                     && donors.iter().any(|id| r.patient_id() == Some(id))
-                    && din_of(procedure) != Some(din) =>
+                    && procedure.din() != Some(din) =>
             {
                 let (_, last) = donated_at(procedure)?;
                 let other = Other {
-                    din: din_of(procedure),
+                    din: procedure.din(),
                     date: procedure.occurred().map(shown_day).unwrap_or_default(),
                 };
                 Some((last, procedure.occurred(), other))

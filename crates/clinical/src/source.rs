@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use crate::{
     blood::BloodGroup,
-    fhir::{Identifier, Observation, Reference, Resource, shown_day, system},
+    fhir::{Observation, Reference, Resource, shown_day},
     isbt128::Din,
 };
 
@@ -34,10 +34,7 @@ pub(crate) struct Sources<'a>(HashMap<&'a str, Din>);
 impl<'a> Sources<'a> {
     pub(crate) fn read(resources: &'a [Resource]) -> Self {
         let numbers = resources.iter().filter_map(|r| match r {
-            Resource::Procedure(p) if !r.not_understood() => {
-                let din = Identifier::find(&p.identifier, system::DIN)?;
-                Some((p.id.as_str(), Din::parse(din).ok()?))
-            }
+            Resource::Procedure(p) if !r.not_understood() => Some((p.id.as_str(), p.din()?)),
             _ => None,
         });
         Self(numbers.collect())

@@ -25,9 +25,11 @@ function parts(at: string, zone: string): Record<string, string> {
   return Object.fromEntries(fields.map((field) => [field.type, field.value]));
 }
 
-/** Kazakhstan is UTC+5 throughout since 2024, whatever the system's zone data say. */
+/** Kazakhstan is UTC+5 throughout since 2024; these zones were UTC+6 before, which stale zone data of a system still say. */
+const AT_FIVE = new Set(['Asia/Almaty', 'Asia/Qostanay', 'Asia/Qyzylorda']);
+
 function zone(name: string): string {
-  return name === 'Asia/Almaty' || name === 'Asia/Qyzylorda' ? 'Etc/GMT-5' : name;
+  return AT_FIVE.has(name) ? 'Etc/GMT-5' : name;
 }
 
 export function dateOf(at: string, tz: string): string {

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use infoblood_clinical::{
-    fhir::{Record, Resource},
+    fhir::{self, Record, Resource},
     names::Sorter,
 };
 
@@ -49,6 +49,12 @@ pub(super) struct Put {
     pub(super) donor: Option<String>,
     /// As [`super::texts`] has it.
     pub(super) text: Vec<u8>,
+}
+
+/// Whether an older version goes when its successor is left out: it must not pass for what is known now, as «available» of a component that
+/// was recalled. Without the record of a person nothing else about them would be found, their deferrals neither.
+fn goes((kind, _): &(String, String)) -> bool {
+    kind != "Patient"
 }
 
 enum Operation {
@@ -164,7 +170,8 @@ impl Batch {
                     );
                     self.skipped += 1;
                     self.move_to(cursor);
-                    None
+                    let (kind, id) = fhir::named(resource.as_bytes()).filter(goes)?;
+                    Some((kind.clone(), id.clone(), Operation::Delete(kind, id)))
                 }
             },
             FeedLine::Delete { cursor, kind, id } => {
@@ -216,7 +223,11 @@ mod tests {
         let batch = Batch::read(lines.join("\n").as_bytes()).unwrap();
         assert_eq!((batch.applied, batch.skipped), (3, 2));
         assert!(batch.puts.is_empty() && batch.end.is_none());
-        assert_eq!(batch.deletes.len(), 2);
+        assert_eq!(
+            batch.deletes.len(),
+            3,
+            "whatever an unknown one may have been"
+        );
         assert_eq!(batch.cursor.as_deref(), Some("4"));
 
         let lines = [
@@ -230,6 +241,36 @@ mod tests {
         assert_eq!(batch.puts[0].id, "f");
         assert_eq!(batch.cursor.as_deref(), Some("5"));
         assert_eq!(batch.end, Some(("6".into(), true)));
+    }
+
+    #[test]
+    fn an_older_version_goes_when_its_successor_is_left_out() {
+        let line = |cursor: usize, resource: &str| {
+            format!("{{\"cursor\":\"{cursor}\",\"op\":\"put\",\"resource\":{resource}}}\n")
+        };
+        let unit = r#"{"resourceType":"BiologicallyDerivedProduct","id":"c-1","productCode":{"text":"x"}}"#;
+        let impossible = unit.replace("\"id\"", "\"expirationDate\":\"2026-02-30\",\"id\"");
+        let person = r#"{"resourceType":"Patient","id":"d-1"}"#;
+        let nameless = r#"{"resourceType":"Procedure","id":"p 1"}"#;
+        let batch = Batch::read(
+            [
+                line(1, unit),
+                line(2, &impossible),
+                line(3, person),
+                line(4, nameless),
+            ]
+            .concat()
+            .as_bytes(),
+        )
+        .unwrap();
+        assert_eq!((batch.applied, batch.skipped), (1, 3));
+        assert!(batch.puts.is_empty());
+        let gone = ("BiologicallyDerivedProduct".to_owned(), "c-1".to_owned());
+        assert_eq!(batch.deletes, [gone]);
+        // What is readable again counts again.
+        let lines = [line(2, &impossible), line(3, unit)].concat();
+        let batch = Batch::read(lines.as_bytes()).unwrap();
+        assert_eq!((batch.puts.len(), batch.deletes.len()), (1, 0));
     }
 
     /// However lines are cut into batches, and wherever filling stops and goes on from the last cursor, each is left out once.

@@ -4,8 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use infoblood_clinical::{
     donor::Summary,
-    fhir::{Identifier, Resource, system},
-    isbt128::Din,
+    fhir::Resource,
     names::{Sorter, plain},
 };
 use sqlx::{AssertSqlSafe, FromRow, SqliteConnection};
@@ -75,17 +74,10 @@ impl Row {
 /// Keys of all numbers by which somebody is found.
 fn numbers(summary: &Summary, resources: &[Resource]) -> BTreeSet<String> {
     let mut keys = BTreeSet::new();
-    let iin: String = summary.iin.chars().filter(char::is_ascii_digit).collect();
-    if !iin.is_empty() {
-        keys.insert(format!("i{iin}"));
-    }
     for resource in resources {
         match resource {
             Resource::Procedure(procedure) => {
-                let din = Identifier::find(&procedure.identifier, system::DIN);
-                if let Some(din) = din.and_then(|din| Din::parse(din).ok()) {
-                    keys.insert(format!("d{din}"));
-                }
+                keys.extend(procedure.dins().map(|din| format!("d{din}")));
             }
             Resource::Patient(patient) if patient.id == summary.id => {
                 let phones = patient
@@ -94,6 +86,11 @@ fn numbers(summary: &Summary, resources: &[Resource]) -> BTreeSet<String> {
                     .filter(|contact| contact.system.as_deref() == Some("phone"))
                     .filter_map(|contact| phone(contact.value.as_deref()?));
                 keys.extend(phones.map(|phone| format!("p{phone}")));
+                let iins = patient
+                    .iins()
+                    .map(|iin| iin.chars().filter(char::is_ascii_digit).collect::<String>())
+                    .filter(|digits| !digits.is_empty());
+                keys.extend(iins.map(|iin| format!("i{iin}")));
             }
             _ => {}
         }

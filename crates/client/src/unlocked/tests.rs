@@ -615,3 +615,26 @@ proptest! {
         })?;
     }
 }
+
+/// A deferral's last day is the site's, whatever the system's zone data say: before 2024 Almaty and Kostanay were UTC+6.
+#[test]
+fn all_of_kazakhstan_has_one_time() {
+    let at: jiff::Timestamp = "2026-11-20T18:30:00Z".parse().unwrap();
+    for name in ["Almaty", "Qostanay", "Qyzylorda", "Aqtau", "Oral"] {
+        let there = at.to_zoned(super::zone(&format!("Asia/{name}")));
+        assert_eq!(
+            there.datetime().to_string(),
+            "2026-11-20T23:30:00",
+            "{name}"
+        );
+        assert!(there.time_zone().iana_name().is_some(), "{name}");
+    }
+    assert_eq!(
+        super::zone("Asia/Nowhere").to_offset(at),
+        jiff::tz::offset(5)
+    );
+    assert_eq!(
+        super::zone("Europe/Berlin").to_offset(at),
+        jiff::tz::offset(1)
+    );
+}

@@ -8,7 +8,9 @@ use infoblood_client::{
     sync::{self, Phase, SERVER_RESTORED, SyncStatus},
 };
 
-use crate::common::{Central, Fault, Machine, enrolled, evidence, request};
+use infoblood_server::service::load;
+
+use crate::common::{Central, Fault, Machine, SITE, enrolled, evidence, request};
 
 async fn status(workstation: &Workstation) -> SyncStatus {
     workstation.sync_status().await.unwrap()
@@ -310,4 +312,33 @@ async fn what_a_lost_store_left_goes_as_one_pack() {
     assert_eq!(central.tree_size().await, before + 2);
     assert_eq!(workstation.waiting().await.unwrap(), 0);
     assert_eq!(files().count(), 0);
+}
+
+/// The feed gives out the same sequences again, for other changes: who went on from a cursor of before would never learn of those that were lost,
+/// and keep what is not there any more.
+#[tokio::test]
+async fn a_feed_that_grew_again_after_a_restore_is_read_from_the_beginning() {
+    let mut central = Central::start().await;
+    central.seed(10).await;
+    let machine = Machine::new();
+    let (workstation, session) = enrolled(&central, &machine, "mine").await;
+    let open = session.unlock(&workstation, true).await.unwrap();
+    let total = async || {
+        open.refresh().await.unwrap();
+        let page = open.search(open.gate(), "", None, 1).await.unwrap();
+        page.total
+    };
+    assert_eq!(total().await, 10);
+    let backup = central.back_up().await;
+    let more = async |central: &Central, donors, seed| {
+        load::seed(&central.context, donors, seed, Some(SITE))
+            .await
+            .unwrap();
+    };
+    more(&central, 5, 8).await;
+    assert_eq!(total().await, 15);
+
+    central.put_back(backup).await;
+    more(&central, 30, 9).await;
+    assert_eq!(total().await, 40);
 }

@@ -7,10 +7,7 @@ use jiff::civil::Date;
 use super::{Deferral, DeferralKind, Donation, DonationKind, DonationStatus};
 use crate::{
     blood::{BloodGroup, Determined},
-    fhir::{
-        FhirDate, Flag, Identifier, Observation, Procedure, Resource, Specimen, shown_day, system,
-    },
-    isbt128::Din,
+    fhir::{FhirDate, Flag, Observation, Procedure, Resource, Specimen, shown_day, system},
     rules::Rules,
     source::{Source, Sources, Stated, groups, stated},
 };
@@ -169,7 +166,7 @@ fn donation(procedure: &Procedure, volume_ml: Option<u32>) -> Option<Donation> {
     if kind.is_none() && !procedure.may_have_taken() {
         return None;
     }
-    let din = Identifier::find(&procedure.identifier, system::DIN).and_then(|d| Din::parse(d).ok());
+    let din = procedure.din();
     Some(Donation {
         date: shown_day(procedure.occurred()?),
         din_check: din.map(|d| d.check_char().to_string()),

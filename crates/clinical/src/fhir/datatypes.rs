@@ -306,10 +306,14 @@ impl Identifier {
 
     /// The first value of a system in a list.
     pub fn find<'a>(list: &'a [Self], system: &str) -> Option<&'a str> {
+        Self::all(list, system).next()
+    }
+
+    /// Every value of a system in a list.
+    pub fn all<'a>(list: &'a [Self], system: &str) -> impl Iterator<Item = &'a str> {
         list.iter()
-            .find(|i| i.system.as_deref() == Some(system))?
-            .value
-            .as_deref()
+            .filter(move |identifier| identifier.system.as_deref() == Some(system))
+            .filter_map(|identifier| identifier.value.as_deref())
     }
 }
 

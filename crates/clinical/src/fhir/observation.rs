@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::IgnoredAny};
 
 use super::{
     ABO_RH, CodeableConcept, Extension, FhirDate, FhirError, Meta, Quantity, Reference, demand,
@@ -39,6 +39,24 @@ pub struct Observation {
     pub value_codeable_concept: Option<CodeableConcept>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub value_quantity: Option<Quantity>,
+    /// It has a value of another type.
+    #[serde(
+        default,
+        rename = "valueString",
+        alias = "valueBoolean",
+        alias = "valueInteger",
+        alias = "valueRange",
+        alias = "valueRatio",
+        alias = "valueSampledData",
+        alias = "valueTime",
+        alias = "valueDateTime",
+        alias = "valuePeriod",
+        alias = "valueAttachment",
+        alias = "valueReference",
+        deserialize_with = "is_there",
+        skip_serializing
+    )]
+    pub(crate) other_value: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub data_absent_reason: Option<CodeableConcept>,
     /// `NEG`, `POS` or `IND` in [`system::INTERPRETATION`].
@@ -63,6 +81,32 @@ pub struct ObservationComponent {
     pub value_codeable_concept: Option<CodeableConcept>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub value_quantity: Option<Quantity>,
+    /// It has a value of another type.
+    #[serde(
+        default,
+        rename = "valueString",
+        alias = "valueBoolean",
+        alias = "valueInteger",
+        alias = "valueRange",
+        alias = "valueRatio",
+        alias = "valueSampledData",
+        alias = "valueTime",
+        alias = "valueDateTime",
+        alias = "valuePeriod",
+        alias = "valueAttachment",
+        alias = "valueReference",
+        deserialize_with = "is_there",
+        skip_serializing
+    )]
+    pub(crate) other_value: bool,
+    /// It is interpreted, which the profile does at the whole only.
+    #[serde(
+        default,
+        rename = "interpretation",
+        deserialize_with = "is_there",
+        skip_serializing
+    )]
+    pub(crate) is_interpreted: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub data_absent_reason: Option<CodeableConcept>,
 }
@@ -107,11 +151,17 @@ impl Observation {
         self.code.code_in(system::SCREENING)
     }
 
-    /// The interpretation: `NEG`, `POS`, `IND` or another code of that system.
+    /// The interpretation: `NEG`, `POS`, `IND` or another code of that system; of several the one that is on the safe side.
     pub fn interpreted(&self) -> Option<&str> {
-        self.interpretation
-            .iter()
-            .find_map(|concept| concept.code_in(system::INTERPRETATION))
+        let concepts = self.interpretation.iter();
+        concepts
+            .flat_map(|concept| concept.codes_in(system::INTERPRETATION))
+            .max_by_key(|code| match *code {
+                "POS" => 3,
+                "IND" => 2,
+                "NEG" => 0,
+                _ => 1,
+            })
     }
 
     /// Id of the donation it was made at.
@@ -145,15 +195,17 @@ impl Observation {
             "Observation.code",
         )?;
         // obs-6: a reason for absence only without a value.
-        let has_value = self.value_codeable_concept.is_some() || self.value_quantity.is_some();
+        let values = [
+            self.value_codeable_concept.is_some(),
+            self.value_quantity.is_some(),
+            self.other_value,
+        ];
+        let values = values.into_iter().filter(|there| *there).count();
         demand(
-            !(has_value && self.data_absent_reason.is_some()),
+            values == 0 || self.data_absent_reason.is_none(),
             "Observation.dataAbsentReason",
         )?;
-        demand(
-            self.value_codeable_concept.is_none() || self.value_quantity.is_none(),
-            "Observation.value",
-        )?;
+        demand(values <= 1, "Observation.value")?;
         demand(
             self.effective_date_time
                 .as_deref()
@@ -191,9 +243,9 @@ impl Observation {
             let value = self.value_quantity.as_ref().and_then(Quantity::bound);
             return demand(value.is_some_and(|v| v >= 0.0), "Observation.valueQuantity");
         }
+        let is_read = matches!(self.interpreted(), Some("NEG" | "POS" | "IND"));
         demand(
-            matches!(self.interpreted(), Some("NEG" | "POS" | "IND"))
-                && self.interpretation.len() == 1,
+            is_read && self.interpretation.len() == 1,
             "Observation.interpretation",
         )
     }
@@ -202,38 +254,65 @@ impl Observation {
     pub(crate) fn is_modified(&self) -> bool {
         self.implicit_rules.is_some()
             || !self.modifier_extension.is_empty()
+            || self.is_blood_group() && self.says_otherwise()
             || self
                 .component
                 .iter()
-                .any(|c| !c.modifier_extension.is_empty())
+                .any(|c| !c.modifier_extension.is_empty() || c.is_serology() && c.says_otherwise())
+    }
+
+    /// Whether it says its result, but not where this version reads one.
+    fn says_otherwise(&self) -> bool {
+        self.value_codeable_concept.is_none()
+            && (self.other_value
+                || self.value_quantity.is_some()
+                || !self.interpretation.is_empty())
     }
 }
 
 impl ObservationComponent {
-    /// Whether the antigen or antibody is there; none if it was not determined.
-    pub fn present(&self) -> Option<bool> {
-        let code = self
-            .value_codeable_concept
-            .as_ref()?
-            .code_in(system::INTERPRETATION)?;
-        antigen(code).map(|found| found == Antigen::Positive)
+    /// Whether the antigen or antibody is there: nothing if it was not determined, both if the record contradicts itself.
+    pub fn found(&self) -> BTreeSet<bool> {
+        let codes = self.codes().filter_map(antigen);
+        codes.map(|found| found == Antigen::Positive).collect()
+    }
+
+    fn codes(&self) -> impl Iterator<Item = &str> {
+        let value = self.value_codeable_concept.iter();
+        value.flat_map(|value| value.codes_in(system::INTERPRETATION))
+    }
+
+    fn is_serology(&self) -> bool {
+        [system::ANTIGEN, system::ANTIBODY]
+            .iter()
+            .any(|system| self.code.code_in(system).is_some())
+    }
+
+    /// As [`Observation::says_otherwise`].
+    fn says_otherwise(&self) -> bool {
+        self.value_codeable_concept.is_none() && (self.other_value || self.is_interpreted)
     }
 
     fn check(&self) -> Result<(), FhirError> {
         let has_value = self.value_codeable_concept.is_some() || self.value_quantity.is_some();
         demand(
-            !(has_value && self.data_absent_reason.is_some()),
+            !((has_value || self.other_value) && self.data_absent_reason.is_some())
+                && !(has_value && self.other_value),
             "Observation.component",
         )?;
-        // An unreadable antigen or antibody must not pass for one that was not determined.
-        let serology = [system::ANTIGEN, system::ANTIBODY]
-            .iter()
-            .any(|system| self.code.code_in(system).is_some());
+        // An unreadable antigen or antibody must not pass for one that was not determined, nor for an absent one.
+        let found = self.found();
+        let is_read = found.contains(&true)
+            || !found.is_empty() && self.codes().all(|code| antigen(code).is_some());
         demand(
-            !serology || !has_value || self.present().is_some(),
+            !self.is_serology() || !has_value || is_read,
             "Observation.component.valueCodeableConcept",
         )
     }
+}
+
+fn is_there<'de, D: Deserializer<'de>>(from: D) -> Result<bool, D::Error> {
+    IgnoredAny::deserialize(from).map(|_| true)
 }
 
 fn antigen(code: &str) -> Option<Antigen> {

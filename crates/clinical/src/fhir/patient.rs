@@ -97,10 +97,16 @@ impl Patient {
             .as_deref()
     }
 
+    /// Every IIN in it, as recorded: more than one if the record contradicts itself.
+    pub fn iins(&self) -> impl Iterator<Item = &str> {
+        Identifier::all(&self.identifier, system::IIN)
+    }
+
     /// Whether something in it says more than this version knows to say: also that the record is no longer in use, that another one
-    /// took its place, or that the person died.
+    /// took its place, or that the person died; or it bears the numbers of two people.
     pub(crate) fn is_modified(&self) -> bool {
-        self.implicit_rules.is_some()
+        self.iins().any(|iin| Some(iin) != self.iins().next())
+            || self.implicit_rules.is_some()
             || !self.modifier_extension.is_empty()
             || self.active == Some(false)
             || self.deceased_boolean == Some(true)

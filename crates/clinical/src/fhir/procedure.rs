@@ -6,7 +6,7 @@ use super::{
     CodeableConcept, CodeableReference, Extension, FhirDate, FhirError, Identifier, Meta, Period,
     Reference, TRANSFUSION, demand, system,
 };
-use crate::donor::DonationKind;
+use crate::{donor::DonationKind, isbt128::Din};
 
 /// A donation (completed, or not done with the reason) or a transfusion.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -54,6 +54,16 @@ pub struct Performer {
 }
 
 impl Procedure {
+    /// The donation number, if it is one.
+    pub fn din(&self) -> Option<Din> {
+        self.dins().next()
+    }
+
+    /// Every donation number that it bears: more than one if the record contradicts itself.
+    pub fn dins(&self) -> impl Iterator<Item = Din> {
+        Identifier::all(&self.identifier, system::DIN).filter_map(|din| Din::parse(din).ok())
+    }
+
     /// When it happened or began, as written.
     pub fn occurred(&self) -> Option<&str> {
         self.occurrence_date_time
@@ -91,9 +101,10 @@ impl Procedure {
         self.may_have_taken() && self.donation_kind().is_none()
     }
 
-    /// Whether something that this version does not know changes the meaning.
+    /// Whether something that this version does not know changes the meaning, or it bears the numbers of two donations.
     pub(crate) fn is_modified(&self) -> bool {
-        self.implicit_rules.is_some()
+        self.dins().any(|din| Some(din) != self.din())
+            || self.implicit_rules.is_some()
             || !self.modifier_extension.is_empty()
             || self
                 .performer

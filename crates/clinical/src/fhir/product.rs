@@ -129,10 +129,9 @@ impl BiologicallyDerivedProduct {
 
     /// Its blood groups: one, unless the record contradicts itself.
     pub fn blood_groups(&self) -> impl Iterator<Item = BloodGroup> {
-        self.properties("blood-group").filter_map(|property| {
-            let value = property.value_codeable_concept.as_ref()?;
-            BloodGroup::from_code(value.code_in(system::BLOOD_GROUP)?)
-        })
+        self.properties("blood-group")
+            .flat_map(ProductProperty::groups)
+            .filter_map(BloodGroup::from_code)
     }
 
     /// Where it lies.
@@ -194,9 +193,21 @@ impl BiologicallyDerivedProduct {
             "BiologicallyDerivedProduct.collection.collectedDateTime",
         )?;
         // An unreadable group must not pass for an absent one.
+        let is_read = |property: &ProductProperty| {
+            let mut codes = property.groups().peekable();
+            codes.peek().is_some() && codes.all(|code| BloodGroup::from_code(code).is_some())
+        };
         demand(
-            self.blood_groups().count() == self.properties("blood-group").count(),
+            self.properties("blood-group").all(is_read),
             "BiologicallyDerivedProduct.property",
         )
+    }
+}
+
+impl ProductProperty {
+    /// Codes of blood groups: one, unless the record contradicts itself.
+    fn groups(&self) -> impl Iterator<Item = &str> {
+        let value = self.value_codeable_concept.iter();
+        value.flat_map(|value| value.codes_in(system::BLOOD_GROUP))
     }
 }

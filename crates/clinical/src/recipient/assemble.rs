@@ -51,9 +51,10 @@ pub(super) fn antibodies(id: &str, resources: &[Resource]) -> Vec<Antibody> {
     let looked_for = findings(id, resources)
         .flat_map(|finding| finding.component.iter().map(move |part| (finding, part)));
     for (finding, component) in looked_for {
-        if let Some(code) = component.code.code_in(system::ANTIBODY)
-            && let Some(present) = component.present()
-        {
+        let Some(code) = component.code.code_in(system::ANTIBODY) else {
+            continue;
+        };
+        for present in component.found() {
             let results = found.entry(code).or_default();
             results.push((present, sources.of(finding)));
         }

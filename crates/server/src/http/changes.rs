@@ -14,7 +14,7 @@ use super::App;
 use super::render::Json;
 use crate::problem::Problem;
 use crate::service::access;
-use crate::service::feed::{self, DEFAULT_LIMIT, MAX_LIMIT, Page};
+use crate::service::feed::{self, Cursor, DEFAULT_LIMIT, MAX_LIMIT, Page};
 use crate::storage::{Database, Stream};
 
 pub(super) async fn get<D: Database>(
@@ -37,7 +37,7 @@ pub(super) async fn get<D: Database>(
             );
         }
     };
-    let after = feed::parse_cursor(query.get("after").map(String::as_str))?;
+    let after = Cursor::parse(query.get("after").map(String::as_str))?;
     let limit = limit(query.get("limit").map(String::as_str))?;
     let page = feed::read(&mut tx, &entitled.scope(), stream, after, limit).await?;
     Ok(([(CONTENT_TYPE, "application/x-ndjson")], lines(&page)).into_response())
@@ -63,14 +63,14 @@ fn lines(page: &Page) -> String {
     let size: usize = page
         .changes
         .iter()
-        .map(|change| change.body.as_ref().map_or(0, String::len) + 128)
+        .map(|(_, change)| change.body.as_ref().map_or(0, String::len) + 128)
         .sum();
     let mut lines = String::with_capacity(size + 128);
-    for change in &page.changes {
-        feed::write_line(&mut lines, change);
+    for (cursor, change) in &page.changes {
+        feed::write_line(&mut lines, *cursor, change);
     }
     lines.push_str(
-        &json!({ "cursor": feed::cursor(page.next), "end": true, "more": page.more }).to_string(),
+        &json!({ "cursor": page.next.to_string(), "end": true, "more": page.more }).to_string(),
     );
     lines.push('\n');
     lines

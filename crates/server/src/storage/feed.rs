@@ -1,5 +1,7 @@
 use std::future::Future;
 
+use sha2::{Digest as _, Sha256};
+
 use super::Stored;
 
 /// Which changes are asked for.
@@ -18,6 +20,30 @@ pub struct FeedHead {
     pub sequence: u64,
     /// Changes up to here may be forgotten: a cursor below it, unless 0, is too old.
     pub floor: u64,
+}
+
+/// Marks are below this: a history passes for another one once in so many times.
+pub const MARKS: u32 = 1 << 20;
+
+/// The mark of changes: of what they say, and of what was said before them. So it is of the whole history of the feed up to here.
+pub(super) fn mark<'a>(before: u32, said: impl Iterator<Item = &'a str>) -> u32 {
+    let mut hash = Sha256::new();
+    hash.update(before.to_be_bytes());
+    for word in said {
+        hash.update((word.len() as u64).to_be_bytes());
+        hash.update(word);
+    }
+    let [a, b, c, d, ..] = <[u8; 32]>::from(hash.finalize());
+    // 0 is the mark of nothing.
+    (u32::from_be_bytes([a, b, c, d]) % MARKS).max(1)
+}
+
+/// What there is to say of resources.
+pub(super) fn said(resources: &[NewResource]) -> impl Iterator<Item = &str> {
+    resources
+        .iter()
+        .flat_map(|one| [&one.kind, &one.id, &one.site, &one.body])
+        .map(String::as_str)
 }
 
 /// A resource to put into the feed.
@@ -63,6 +89,9 @@ pub fn is_full(changes: &[Change]) -> bool {
 pub trait FeedStorage {
     /// Where the feed stands.
     fn feed_head(&mut self) -> impl Future<Output = Stored<FeedHead>> + Send;
+
+    /// The mark of the history of the feed up to each of these sequences; 0 of the beginning.
+    fn marks(&mut self, sequences: &[u64]) -> impl Future<Output = Stored<Vec<u32>>> + Send;
 
     /// Puts resources, each under the next sequence. What thereby leaves somebody's scope is told there, under the same sequence.
     fn put_resources(

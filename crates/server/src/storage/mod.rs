@@ -33,7 +33,7 @@ pub use agreements::{AgreementStorage, Decision, Document, Texts};
 pub use audit::{AuditEvent, AuditGap, AuditStorage, GapKind};
 pub use courier::CourierStorage;
 pub use devices::{Device, DeviceStatus, DeviceStorage};
-pub use feed::{Change, FeedHead, FeedStorage, MOST_BYTES, NewResource, Stream, is_full};
+pub use feed::{Change, FeedHead, FeedStorage, MARKS, MOST_BYTES, NewResource, Stream, is_full};
 pub use log::{Entry, LogStorage};
 pub use people::{EnrolmentCode, PeopleStorage, Person, PersonKey};
 pub use sessions::{Session, SessionStorage};

@@ -3,6 +3,7 @@
 mod scopes;
 mod writers;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use infoblood_agreement::profile::DeviceApproval;
@@ -454,6 +455,12 @@ async fn feed<D: Database>(database: &D) {
         ids(tx.changes("A", Stream::Safety, 0, 9).await.unwrap()),
         [is(2, "b"), is(4, "d")]
     );
+    // What was put at once has one mark.
+    let of_first = tx.marks(&[0, 1, 2]).await.unwrap();
+    assert_eq!((of_first[0], of_first[1]), (0, of_first[2]));
+    let drawn = tx.marks(&[4, 3, 1]).await.unwrap();
+    assert_eq!((drawn[0], drawn[2]), (drawn[1], of_first[1]));
+    assert!(drawn.iter().all(|mark| (1..MARKS).contains(mark)));
     // A changed resource moves to the end; nobody who reads on misses it.
     tx.put_resources(&[resource("a", "A", false, false)])
         .await
@@ -479,8 +486,11 @@ async fn feed<D: Database>(database: &D) {
             body: None
         }]
     );
+    let marks = tx.marks(&[1, 3, 5, 6]).await.unwrap();
+    assert!(marks.iter().collect::<BTreeSet<_>>().len() > 1, "{marks:?}");
     tx.raise_floor(6).await.unwrap();
     tx.raise_floor(2).await.unwrap();
+    assert_eq!(tx.marks(&[6]).await.unwrap(), marks[3..]);
     assert_eq!(tx.feed_head().await.unwrap().floor, 6);
     assert_eq!(tx.changes("A", Stream::All, 5, 9).await.unwrap(), []);
     tx.commit().await.unwrap();

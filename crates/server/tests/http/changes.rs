@@ -113,12 +113,22 @@ async fn changes_come_in_pages_within_the_scope() {
     )
     .await;
     assert_eq!((status, code.as_str()), (410, "cursor-expired"));
+    let (_, early) = page("stream=all&limit=1").await;
+    let early = early["cursor"].as_str().unwrap();
+    let (rest, _) = page(&format!("stream=all&after={early}")).await;
+    assert!(!rest.is_empty());
     let mut tx = world.context.database.write().await.unwrap();
     tx.raise_floor(20).await.unwrap();
     tx.commit().await.unwrap();
-    let old = "stream=all&after=0000000000000003";
-    let (status, code, _) =
-        problem(world.get(&format!("/v1/changes?{old}"), Some(&token)).await).await;
+    let (status, code, _) = problem(
+        world
+            .get(
+                &format!("/v1/changes?stream=all&after={early}"),
+                Some(&token),
+            )
+            .await,
+    )
+    .await;
     assert_eq!((status, code.as_str()), (410, "cursor-expired"));
 }
 

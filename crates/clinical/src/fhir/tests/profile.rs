@@ -154,9 +154,9 @@ fn what_the_profile_says() {
     let found: Vec<_> = antibodies
         .component
         .iter()
-        .map(ObservationComponent::present)
+        .map(ObservationComponent::found)
         .collect();
-    assert_eq!(found, [Some(true), Some(false)]);
+    assert_eq!(found, [[true].into(), [false].into()]);
 }
 
 #[test]

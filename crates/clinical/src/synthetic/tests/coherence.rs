@@ -227,7 +227,7 @@ fn check_issue(
         assert!(given.occurred().unwrap() > issue.when_handed_over.as_deref().unwrap());
     }
     let anti_k = findings.iter().flat_map(|o| &o.component).any(|part| {
-        part.code.code_in(system::ANTIBODY) == Some("anti-K") && part.present() == Some(true)
+        part.code.code_in(system::ANTIBODY) == Some("anti-K") && part.found().contains(&true)
     });
     // The label has no Kell: the donor's determination does.
     let from = centre.group(unit.donor_id().unwrap()).group.unwrap();

@@ -6,7 +6,7 @@ use super::reply::Out;
 use crate::context::Context;
 use crate::problem::Problem;
 use crate::service::access::{self, Scope};
-use crate::service::feed::{self, DEFAULT_LIMIT, Page};
+use crate::service::feed::{self, Cursor, DEFAULT_LIMIT, Page};
 use crate::storage::{self, Database, Device, DeviceStorage, PeopleStorage, Person, Transaction};
 
 /// A record is closed once it holds this much.
@@ -18,7 +18,7 @@ pub(super) struct Feed {
     device: Device,
     granted: Vec<Person>,
     /// Where the streams go on.
-    starts: [(Stream, u64); 2],
+    starts: [(Stream, Cursor); 2],
 }
 
 impl Feed {
@@ -28,15 +28,14 @@ impl Feed {
         granted: Vec<Person>,
         asked: &RequestHead,
     ) -> Result<Self, Problem> {
-        let head = tx.feed_head().await?;
-        let mut starts = [(Stream::Safety, 0), (Stream::All, 0)];
+        let mut starts = [Stream::Safety, Stream::All].map(|stream| (stream, Cursor::START));
         let cursors = [&asked.safety_cursor, &asked.all_cursor];
         for ((_, start), cursor) in starts.iter_mut().zip(cursors) {
-            match feed::parse_cursor(cursor.as_deref()) {
-                Ok(after) if feed::is_current(head, after) => *start = after,
+            match Cursor::parse(cursor.as_deref()) {
+                Ok(after) if after.is_current(tx).await? => *start = after,
                 // A cursor that is none is as good as one that is too old. The device empties its cache once for both streams.
                 _ => {
-                    starts = starts.map(|(stream, _)| (stream, 0));
+                    starts = starts.map(|(stream, _)| (stream, Cursor::START));
                     break;
                 }
             }
@@ -91,26 +90,24 @@ async fn one<D: Database>(
     out: &mut Out<'_>,
     feed: &Feed,
     stream: Stream,
-    mut after: u64,
+    mut after: Cursor,
 ) -> Result<u64, Problem> {
     let mut count = 0;
-    let mut is_fresh = after == 0;
+    let mut is_fresh = after == Cursor::START;
     let mut lines = String::new();
     loop {
         let page = page(context, feed, stream, after).await?;
-        for change in &page.changes {
-            feed::write_line(&mut lines, change);
+        for (cursor, change) in &page.changes {
+            feed::write_line(&mut lines, *cursor, change);
             count += 1;
             if lines.len() >= LINES_BYTES {
-                let cursor = feed::cursor(change.sequence);
-                let record = record(stream, &mut is_fresh, &mut lines, cursor, false);
+                let record = record(stream, &mut is_fresh, &mut lines, *cursor, false);
                 out.push(record).await?;
             }
         }
         after = page.next;
         if !page.more {
-            let cursor = feed::cursor(page.next);
-            let record = record(stream, &mut is_fresh, &mut lines, cursor, true);
+            let record = record(stream, &mut is_fresh, &mut lines, page.next, true);
             out.push(record).await?;
             return Ok(count);
         }
@@ -122,7 +119,7 @@ async fn page<D: Database>(
     context: &Context<D>,
     feed: &Feed,
     stream: Stream,
-    after: u64,
+    after: Cursor,
 ) -> Result<Page, Problem> {
     let mut tx = context.database.read().await?;
     let scope = feed.scope(context, &mut tx).await?;
@@ -137,14 +134,14 @@ fn record(
     stream: Stream,
     is_fresh: &mut bool,
     lines: &mut String,
-    cursor: String,
+    cursor: Cursor,
     is_end: bool,
 ) -> AnswerRecord {
     AnswerRecord::Change(Change {
         stream,
         from_start: std::mem::take(is_fresh),
         lines: std::mem::take(lines).into_bytes(),
-        cursor,
+        cursor: cursor.to_string(),
         is_end,
     })
 }

@@ -6,6 +6,7 @@ use sqlx::postgres::PgRow;
 
 use super::{PostgresTx, Stored, signed, unsigned};
 use crate::storage::departures::{self, Known, Step, Turn};
+use crate::storage::feed::{mark, said};
 use crate::storage::{Change, FeedHead, FeedStorage, MOST_BYTES, NewResource, Stream};
 
 fn known(row: &PgRow) -> Stored<Known> {
@@ -41,16 +42,24 @@ fn change(row: &PgRow) -> Stored<Change> {
 }
 
 impl PostgresTx {
-    /// Takes `count` sequences under the head's row and returns the first.
-    async fn allocate(&mut self, count: usize) -> Stored<i64> {
-        let count = i64::try_from(count).unwrap_or(i64::MAX);
+    /// Takes `count` sequences under the head's row, with the mark of what they will say, and returns the first.
+    async fn allocate(&mut self, count: u64, said: impl Iterator<Item = &str>) -> Stored<i64> {
         let row = sqlx::query(
             "UPDATE change_head SET sequence = sequence + $1 WHERE id = 1 RETURNING sequence",
         )
-        .bind(count)
+        .bind(signed(count)?)
         .fetch_one(self.conn())
         .await?;
-        Ok(row.try_get::<i64, _>("sequence")? - count + 1)
+        let before = unsigned(&row, "sequence")? - count;
+        let earlier = self.marks(&[before]).await?;
+        let mark = mark(earlier.first().copied().unwrap_or_default(), said);
+        let first = signed(before)? + 1;
+        sqlx::query("INSERT INTO change_marks (first, mark) VALUES ($1, $2)")
+            .bind(first)
+            .bind(mark.cast_signed())
+            .execute(self.conn())
+            .await?;
+        Ok(first)
     }
 
     /// The rows that a batch will change, as they are.
@@ -189,11 +198,28 @@ impl FeedStorage for PostgresTx {
         })
     }
 
+    async fn marks(&mut self, sequences: &[u64]) -> Stored<Vec<u32>> {
+        let wanted: Vec<i64> = sequences
+            .iter()
+            .map(|n| signed(*n))
+            .collect::<Stored<_>>()?;
+        let marks: Vec<i32> = sqlx::query_scalar(
+            "SELECT COALESCE((SELECT mark FROM change_marks WHERE first <= sequence ORDER BY first DESC LIMIT 1), 0)
+             FROM UNNEST($1::bigint[]) WITH ORDINALITY AS wanted (sequence, place) ORDER BY place",
+        )
+        .bind(wanted)
+        .fetch_all(self.conn())
+        .await?;
+        Ok(marks.into_iter().map(i32::cast_unsigned).collect())
+    }
+
     async fn put_resources(&mut self, resources: &[NewResource]) -> Stored<()> {
         if resources.is_empty() {
             return Ok(());
         }
-        let first = self.allocate(resources.len()).await?;
+        let first = self
+            .allocate(resources.len() as u64, said(resources))
+            .await?;
         let known = self.known(resources).await?;
         // One statement writes a row once: of a resource that comes twice, the last.
         let rows: BTreeMap<_, _> = (first..)
@@ -237,7 +263,7 @@ impl FeedStorage for PostgresTx {
     }
 
     async fn delete_resource(&mut self, kind: &str, id: &str) -> Stored<bool> {
-        let sequence = self.allocate(1).await?;
+        let sequence = self.allocate(1, [kind, id].into_iter()).await?;
         let done = sqlx::query("UPDATE resources SET deleted = TRUE, body = '', sequence = $1 WHERE kind = $2 AND id = $3")
             .bind(sequence)
             .bind(kind)
@@ -279,6 +305,12 @@ impl FeedStorage for PostgresTx {
             .bind(signed(floor)?)
             .execute(self.conn())
             .await?;
+        sqlx::query(
+            "DELETE FROM change_marks WHERE first < (SELECT MAX(first) FROM change_marks WHERE first <= $1)",
+        )
+        .bind(signed(floor)?)
+        .execute(self.conn())
+        .await?;
         sqlx::query("UPDATE change_head SET floor = GREATEST(floor, $1) WHERE id = 1")
             .bind(signed(floor)?)
             .execute(self.conn())

@@ -4,6 +4,7 @@ use sqlx::sqlite::SqliteRow;
 
 use super::{SqliteTx, Stored, signed, unsigned};
 use crate::storage::departures::{self, Known, Step, Turn};
+use crate::storage::feed::{mark, said};
 use crate::storage::{
     Change, FeedHead, FeedStorage, MOST_BYTES, NewResource, StorageError, Stream,
 };
@@ -41,16 +42,24 @@ fn change(row: &SqliteRow) -> Stored<Change> {
 }
 
 impl SqliteTx {
-    /// Takes `count` sequences under the head's row and returns the first.
-    async fn allocate(&mut self, count: usize) -> Stored<i64> {
-        let count = i64::try_from(count).unwrap_or(i64::MAX);
+    /// Takes `count` sequences under the head's row, with the mark of what they will say, and returns the first.
+    async fn allocate(&mut self, count: u64, said: impl Iterator<Item = &str>) -> Stored<i64> {
         let row = sqlx::query(
             "UPDATE change_head SET sequence = sequence + ? WHERE id = 1 RETURNING sequence",
         )
-        .bind(count)
+        .bind(signed(count)?)
         .fetch_one(self.conn()?)
         .await?;
-        Ok(row.try_get::<i64, _>("sequence")? - count + 1)
+        let before = unsigned(&row, "sequence")? - count;
+        let earlier = self.marks(&[before]).await?;
+        let mark = mark(earlier.first().copied().unwrap_or_default(), said);
+        let first = signed(before)? + 1;
+        sqlx::query("INSERT INTO change_marks (first, mark) VALUES (?, ?)")
+            .bind(first)
+            .bind(mark)
+            .execute(self.conn()?)
+            .await?;
+        Ok(first)
     }
 
     /// The rows that a batch will change, as they are.
@@ -189,11 +198,26 @@ impl FeedStorage for SqliteTx {
         })
     }
 
+    async fn marks(&mut self, sequences: &[u64]) -> Stored<Vec<u32>> {
+        let wanted = serde_json::to_string(sequences)
+            .map_err(|error| StorageError::Unavailable(Box::new(error)))?;
+        let marks = sqlx::query_scalar(
+            "SELECT COALESCE((SELECT mark FROM change_marks WHERE first <= value ORDER BY first DESC LIMIT 1), 0)
+             FROM json_each(?) ORDER BY key",
+        )
+        .bind(wanted)
+        .fetch_all(self.conn()?)
+        .await?;
+        Ok(marks)
+    }
+
     async fn put_resources(&mut self, resources: &[NewResource]) -> Stored<()> {
         if resources.is_empty() {
             return Ok(());
         }
-        let first = self.allocate(resources.len()).await?;
+        let first = self
+            .allocate(resources.len() as u64, said(resources))
+            .await?;
         let known = self.known(resources).await?;
         for (sequence, resource) in (first..).zip(resources) {
             sqlx::query(
@@ -219,7 +243,7 @@ impl FeedStorage for SqliteTx {
     }
 
     async fn delete_resource(&mut self, kind: &str, id: &str) -> Stored<bool> {
-        let sequence = self.allocate(1).await?;
+        let sequence = self.allocate(1, [kind, id].into_iter()).await?;
         let done = sqlx::query("UPDATE resources SET deleted = TRUE, body = '', sequence = ? WHERE kind = ? AND id = ?")
             .bind(sequence)
             .bind(kind)
@@ -261,6 +285,12 @@ impl FeedStorage for SqliteTx {
             .bind(signed(floor)?)
             .execute(self.conn()?)
             .await?;
+        sqlx::query(
+            "DELETE FROM change_marks WHERE first < (SELECT MAX(first) FROM change_marks WHERE first <= ?)",
+        )
+        .bind(signed(floor)?)
+        .execute(self.conn()?)
+        .await?;
         sqlx::query("UPDATE change_head SET floor = MAX(floor, ?) WHERE id = 1")
             .bind(signed(floor)?)
             .execute(self.conn()?)
