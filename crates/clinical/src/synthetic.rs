@@ -167,10 +167,10 @@ pub fn donors<R: Rng>(
     })
 }
 
-/// The Organization of a site: id and identifier are its code, the name is the Kazakh one.
+/// The Organization of a site: the identifier is its code, the name is the Kazakh one.
 pub fn organization(site: &str, name: &str) -> Resource {
     Resource::Organization(Organization {
-        id: site.to_owned(),
+        id: site_id(site),
         meta: Some(meta(site)),
         identifier: vec![Identifier::new(system::SITE, site)],
         active: Some(true),
@@ -208,7 +208,19 @@ pub fn hospitals(site: &str) -> Vec<Resource> {
 }
 
 fn hospital_id(site: &str, number: u64) -> String {
-    format!("h-{site}-{number}")
+    format!("h-{}-{number}", site_id(site))
+}
+
+/// The code of a site as ids have it: the code itself, if it is a FHIR id. No id has `_`: `.` stands in its place, and at the end a number
+/// whose bits say where, so that `A_1`, `A.1` and `A-1` stay three sites.
+fn site_id(code: &str) -> String {
+    if !code.contains('_') {
+        return code.to_owned();
+    }
+    let places = code
+        .bytes()
+        .fold(0_u32, |bits, byte| bits << 1 | u32::from(byte == b'_'));
+    format!("{}--{places}", code.replace('_', "."))
 }
 
 impl<R: Rng> Iterator for Donors<R> {
@@ -277,7 +289,7 @@ impl<R: Rng> Donors<R> {
             }],
             gender: Some(if sex == Sex::Male { "male" } else { "female" }.to_owned()),
             birth_date: Some(birth.to_string()),
-            managing_organization: Some(Reference::to("Organization", &one.site)),
+            managing_organization: Some(Reference::to("Organization", &site_id(&one.site))),
             ..Patient::default()
         }));
         if index.is_multiple_of(DONORS_PER_RECIPIENT) {

@@ -84,7 +84,7 @@ impl<R: Rng> Donors<R> {
             }],
             gender: Some(if sex == Sex::Male { "male" } else { "female" }.to_owned()),
             birth_date: Some(birth.to_string()),
-            managing_organization: Some(Reference::to("Organization", &one.site)),
+            managing_organization: Some(Reference::to("Organization", &super::site_id(&one.site))),
             ..Patient::default()
         }));
         let days = 800 + self.below(300) as i64;

@@ -224,7 +224,7 @@ impl<R: Rng> Donors<R> {
                 end: Some(at(minute + length)),
             }),
             performer: vec![Performer {
-                actor: Reference::to("Organization", &one.site),
+                actor: Reference::to("Organization", &super::site_id(&one.site)),
                 ..Performer::default()
             }],
             ..Procedure::default()

@@ -1,4 +1,5 @@
 mod coherence;
+mod sites;
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
