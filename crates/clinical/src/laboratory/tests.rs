@@ -30,7 +30,7 @@ fn alt(id: &str, donation: &str, value: &str) -> String {
     observation(
         id,
         &format!(
-            r#""partOf":[{{"reference":"Procedure/{donation}"}}],"code":{{"coding":[{{"system":"urn:infoblood:screening","code":"alt"}}]}},"effectiveDateTime":"2026-03-02","valueQuantity":{{"value":{value},"unit":"U/L"}}"#
+            r#""partOf":[{{"reference":"Procedure/{donation}"}}],"code":{{"coding":[{{"system":"urn:infoblood:screening","code":"alt"}}]}},"effectiveDateTime":"2026-03-02","valueQuantity":{{"value":{value},"unit":"Ед/л","code":"U/L"}}"#
         ),
     )
 }
@@ -87,7 +87,7 @@ fn one_row_for_a_donation() {
         [
             (Test::Hiv, Finding::Negative),
             (Test::Syphilis, Finding::Negative),
-            (Test::Alt, Finding::Number("23.5 U/L".into())),
+            (Test::Alt, Finding::Number("23.5 Ед/л".into())),
         ]
     );
 }

@@ -52,7 +52,7 @@ impl<R: Rng> Donors<R> {
         }
         let alt = 8 + self.below(30);
         one.resources.push(Resource::Observation(Observation {
-            value_quantity: Some(quantity(alt, "U/L", "U/L")),
+            value_quantity: Some(quantity(alt, "Ед/л", "U/L")),
             ..laboratory(one, drawn, "alt", known)
         }));
     }
