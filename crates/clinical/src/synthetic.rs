@@ -22,9 +22,10 @@ use self::{
     components::Source,
     laboratory::Drawn,
     recipients::Recipient,
-    records::{Deferred, Donor, Running},
+    records::{Deferred, Donor, Running, blood_group, longest_interval},
 };
 use crate::{
+    blood::{Abo, Antigen, BloodGroup},
     donor::DonationKind,
     fhir::{
         Coding, ContactPoint, HumanName, Identifier, Location, Meta, Organization, Patient,
@@ -48,6 +49,14 @@ const SERIALS: u32 = 1_000_000;
 const DONORS_PER_RECIPIENT: u64 = 12;
 /// Hospitals of a site.
 const HOSPITALS: u64 = 2;
+/// Of so many donors one has determinations of the blood group that disagree: who stands at this place among them, so that a small run
+/// has one too.
+const DISPUTED: Place = Place { at: 7, of: 200 };
+/// Of so many donors one is found to be infected after something of theirs was transfused. They come with a recipient of their own.
+const TRACED: Place = Place {
+    at: DONORS_PER_RECIPIENT,
+    of: 25 * DONORS_PER_RECIPIENT,
+};
 /// Components, screening and vital signs exist for donations of the last so many days.
 const DETAILED: i64 = 730;
 /// Reasons of a deferral that make everything of the donor unusable, with the test that finds them.
@@ -56,6 +65,27 @@ const INFECTIONS: [(&str, &str); 3] = [
     ("hepatitis-b", "hbv"),
     ("hepatitis-c", "hcv"),
 ];
+
+/// A place that comes round again.
+struct Place {
+    at: u64,
+    of: u64,
+}
+
+impl Place {
+    fn is(&self, index: u64) -> bool {
+        index % self.of == self.at
+    }
+}
+
+/// What came before today, apart from what the laboratory says of it.
+struct Past {
+    /// Latest first.
+    dates: Vec<(Date, DonationKind)>,
+    running: Option<Running>,
+    /// The infection found at the latest donation.
+    reactive: Option<&'static str>,
+}
 
 /// A donor with everything that is known, in the order in which it should be stored.
 #[derive(Debug, Clone, PartialEq)]
@@ -295,7 +325,7 @@ impl<R: Rng> Donors<R> {
         if index.is_multiple_of(DONORS_PER_RECIPIENT) {
             self.recipient(&mut one);
         }
-        self.history(&mut one, birth);
+        self.history(&mut one, index, birth);
         // Patient, blood group, deferrals, donations.
         one.resources.sort_by_key(|r| match r {
             Resource::Patient(_) => 0,
@@ -311,21 +341,25 @@ impl<R: Rng> Donors<R> {
     }
 
     /// Donations, deferrals, findings and components.
-    fn history(&mut self, one: &mut Donor, birth: Date) {
-        let mut dates = self.donation_dates(birth);
-        let mut running = match self.deferrals(one) {
-            Some(Deferred::Running(running)) => Some(running),
-            // Nobody donates while deferred.
-            Some(Deferred::Over { from, to }) => {
-                dates.retain(|(day, _)| *day < from || to < *day);
-                None
-            }
-            None => None,
+    fn history(&mut self, one: &mut Donor, index: u64, birth: Date) {
+        let is_disputed = DISPUTED.is(index);
+        let past = if TRACED.is(index) {
+            self.found_infected(one)
+        } else {
+            self.past(one, birth)
         };
-        let reactive = self.reactive(one, &dates, &mut running);
-        let known = !dates.is_empty() || self.chance(70);
-        let tested = dates.last().map_or(self.today, |(day, _)| *day);
-        let group = known.then(|| self.blood_group(one, tested));
+        let known = !past.dates.is_empty() || is_disputed || self.chance(70);
+        let tested = past.dates.last().map_or(self.today, |(day, _)| *day);
+        let group = known.then(|| match past.reactive {
+            // Their red cells suit whoever waits.
+            Some(_) => BloodGroup {
+                abo: Abo::O,
+                rh: Antigen::Negative,
+                kell: Some(Antigen::Negative),
+            },
+            None => self.group(),
+        });
+        let group = group.map(|group| blood_group(one, group, tested, is_disputed));
         if let Some(group) = group.filter(|_| self.chance(15)) {
             self.phenotype(one, group, tested);
         }
@@ -333,18 +367,17 @@ impl<R: Rng> Donors<R> {
             since,
             found_at_visit: true,
             ..
-        }) = running
+        }) = past.running
         {
             self.donation(one, since, DonationKind::WholeBlood, false);
         }
         let mut is_latest = true;
-        for &(day, kind) in &dates {
+        for &(day, kind) in &past.dates {
             // Nor since a deferral that lasts.
-            if running.is_some_and(|r| day >= r.since) {
+            if past.running.is_some_and(|r| day >= r.since) {
                 continue;
             }
-            let found = reactive.filter(|_| is_latest);
-            let done = found.is_some() || !self.chance(6);
+            let done = past.reactive.is_some() || !self.chance(6);
             let din = self.donation(one, day, kind, done);
             let (Some(din), Some(group)) = (din, group) else {
                 continue;
@@ -355,47 +388,70 @@ impl<R: Rng> Donors<R> {
             let drawn = Drawn {
                 number: one.donations,
                 day,
-                reactive: found,
+                reactive: past.reactive.filter(|_| is_latest),
             };
             self.screening(one, &drawn);
             if is_latest {
                 self.vital_signs(one, &drawn);
             }
             is_latest = false;
-            let recalled = running.filter(|r| r.is_infection).map(|r| r.since);
+            let recalled = past.running.filter(|r| r.is_infection).map(|r| r.since);
             let source = Source {
                 drawn,
                 kind,
                 din,
                 group,
                 recalled,
+                is_traced: past.reactive.is_some(),
             };
             self.components(one, &source);
         }
     }
 
-    /// Now and then the latest donation of somebody who gave before is found to be infected: a permanent deferral from the next
-    /// day, and nothing of the earlier donations may be used any more.
-    fn reactive(
-        &mut self,
-        one: &mut Donor,
-        dates: &[(Date, DonationKind)],
-        running: &mut Option<Running>,
-    ) -> Option<&'static str> {
-        if dates.len() < 2 || running.is_some() || self.below(150) > 0 {
-            return None;
+    /// What most donors have behind them.
+    fn past(&mut self, one: &mut Donor, birth: Date) -> Past {
+        let mut dates = self.donation_dates(birth);
+        let running = match self.deferrals(one) {
+            Some(Deferred::Running(running)) => Some(running),
+            // Nobody donates while deferred.
+            Some(Deferred::Over { from, to }) => {
+                dates.retain(|(day, _)| *day < from || to < *day);
+                None
+            }
+            None => None,
+        };
+        Past {
+            dates,
+            running,
+            reactive: None,
         }
-        let &(latest, _) = dates.first()?;
-        let (reason, test) = *INFECTIONS.get(self.below(3) as usize)?;
-        let rule = Rules::builtin().deferral(reason, self.today)?;
-        let since = latest.checked_add(1.days()).ok()?;
-        self.flag(one, rule, since, None);
-        *running = Some(Running {
-            since,
-            found_at_visit: false,
-            is_infection: true,
-        });
-        Some(test)
+    }
+
+    /// The second donation of somebody is found to be infected: a permanent deferral from the next day, and nothing of the first may be
+    /// used any more. Both were within a year, so whoever is 19 was of age.
+    fn found_infected(&mut self, one: &mut Donor) -> Past {
+        let last = 1 + self.below(100) as i64;
+        let first = last + longest_interval() + self.below(100) as i64;
+        let mut past = Past {
+            dates: [last, first]
+                .map(|days| (self.ago(days), DonationKind::WholeBlood))
+                .to_vec(),
+            running: None,
+            reactive: None,
+        };
+        let (reason, test) = INFECTIONS[self.below(INFECTIONS.len() as u64) as usize];
+        if let Some(rule) = Rules::builtin().deferral(reason, self.today)
+            && let Ok(since) = self.ago(last).tomorrow()
+        {
+            self.flag(one, rule, since, None);
+            past.running = Some(Running {
+                since,
+                found_at_visit: false,
+                is_infection: true,
+            });
+            past.reactive = Some(test);
+        }
+        past
     }
 
     /// The day so many days before today.

@@ -43,6 +43,8 @@ pub(super) struct Source<'a> {
     pub(super) group: BloodGroup,
     /// From this day on nothing of the donor may be used.
     pub(super) recalled: Option<Date>,
+    /// What can be given was given: there is somebody for whom to look back.
+    pub(super) is_traced: bool,
 }
 
 impl Unit {
@@ -201,7 +203,7 @@ impl<R: Rng> Donors<R> {
             return ("processed", None);
         }
         let drawn = source.drawn.day;
-        if source.drawn.reactive.is_some() || self.chance(2) {
+        if source.drawn.reactive.is_some() || !source.is_traced && self.chance(2) {
             return ("discarded", None);
         }
         let (Ok(released), Ok(expires)) = (
@@ -218,7 +220,7 @@ impl<R: Rng> Donors<R> {
             .unwrap_or(drawn);
         let request = format!("q-{}", unit.id.trim_start_matches("b-"));
         if released <= last
-            && self.chance(45)
+            && (source.is_traced || self.chance(45))
             && let Some((person, suits)) = self.choose(one.site_index, unit)
         {
             let days = released.until(last).map_or(0, |span| span.get_days());

@@ -84,13 +84,7 @@ impl<R: Rng> Donors<R> {
                 _ => DonationKind::Platelets,
             };
             // The interval is counted for the longest rule, so it holds whatever comes next.
-            let gap = Rules::builtin()
-                .intervals
-                .iter()
-                .map(|i| i64::from(i.days))
-                .max()
-                .unwrap_or(60)
-                + self.below(200) as i64;
+            let gap = longest_interval() + self.below(200) as i64;
             let first = dates.is_empty();
             let back = if first {
                 1 + self.below(300) as i64
@@ -271,31 +265,6 @@ impl<R: Rng> Donors<R> {
         Din::compose(facility, year, serial)
     }
 
-    /// One determination, or two that disagree; returns what a label says: the safer value.
-    pub(super) fn blood_group(&mut self, one: &mut Donor, tested: Date) -> BloodGroup {
-        let group = self.group();
-        let mut write = |number: u32, group, day| {
-            let id = format!("o-{}-{number}", one.key);
-            let found = blood_group_observation(&id, &one.site, &one.id(), group, day);
-            one.resources.push(found);
-        };
-        write(1, group, tested);
-        // Now and then two determinations disagree, and a person has to resolve it.
-        if self.below(200) > 0 {
-            return group;
-        }
-        let earlier = tested.checked_sub(90.days()).unwrap_or(tested);
-        let other = BloodGroup {
-            rh: opposite(group.rh),
-            ..group
-        };
-        write(2, other, earlier);
-        BloodGroup {
-            rh: Antigen::Positive,
-            ..group
-        }
-    }
-
     /// A blood group as frequent as among people here.
     pub(super) fn group(&mut self) -> BloodGroup {
         let abo = match self.below(100) {
@@ -316,6 +285,40 @@ impl<R: Rng> Donors<R> {
         };
         BloodGroup { abo, rh, kell }
     }
+}
+
+/// One determination, or two that disagree until a person resolves it; returns what a label says: the safer value.
+pub(super) fn blood_group(
+    one: &mut Donor,
+    group: BloodGroup,
+    tested: Date,
+    is_disputed: bool,
+) -> BloodGroup {
+    let mut write = |number: u32, group, day| {
+        let id = format!("o-{}-{number}", one.key);
+        let found = blood_group_observation(&id, &one.site, &one.id(), group, day);
+        one.resources.push(found);
+    };
+    write(1, group, tested);
+    if !is_disputed {
+        return group;
+    }
+    let earlier = tested.checked_sub(90.days()).unwrap_or(tested);
+    let other = BloodGroup {
+        rh: opposite(group.rh),
+        ..group
+    };
+    write(2, other, earlier);
+    BloodGroup {
+        rh: Antigen::Positive,
+        ..group
+    }
+}
+
+/// The longest of all intervals between two donations, in days.
+pub(super) fn longest_interval() -> i64 {
+    let days = Rules::builtin().intervals.iter().map(|i| i64::from(i.days));
+    days.max().unwrap_or(60)
 }
 
 /// A determination of somebody's group.

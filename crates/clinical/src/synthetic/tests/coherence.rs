@@ -6,10 +6,13 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     blood::{Abo, Antigen, BloodGroup, Determined},
+    donation,
     fhir::{
         AdverseEvent, BiologicallyDerivedProduct, BiologicallyDerivedProductDispense, Flag,
         Observation, Procedure, ServiceRequest,
     },
+    laboratory::Screening,
+    lookback,
 };
 
 /// A whole run by type and id.
@@ -259,6 +262,35 @@ proptest! {
             .map(|p| Identifier::find(&p.identifier, system::IIN).unwrap())
             .collect();
         prop_assert_eq!(numbers.len(), centre.patients.len());
+    }
+}
+
+#[test]
+fn a_small_centre_has_a_conflict_and_a_lookback() {
+    for (seed, count, sites) in (1..7).flat_map(|seed| {
+        let counts = [20, 50, 100].into_iter();
+        counts.map(move |count| (seed, count, 1 + seed % 3))
+    }) {
+        let sites: Vec<_> = (1..=sites).map(|site| format!("KZ00{site}")).collect();
+        let donors = donors(ChaCha20Rng::seed_from_u64(seed), TODAY, &sites, count).unwrap();
+        let resources: Vec<Resource> = donors.flat_map(|donor| donor.resources).collect();
+        let mut people = resources.iter().filter_map(|r| match r {
+            Resource::Patient(patient) if !patient.is_recipient() => Some(&patient.id),
+            _ => None,
+        });
+        let is_disputed = |id: &String| Summary::assemble(id, &resources).unwrap().blood_conflict;
+        assert!(people.any(is_disputed), "{seed} {count}");
+        let mut dins = resources.iter().filter_map(|r| match r {
+            Resource::Procedure(donation) => donation::din_of(donation),
+            _ => None,
+        });
+        let reached_somebody = |din| {
+            let facts = lookback::Facts::assemble(din, &resources).unwrap();
+            let later = facts.reason.filter(Screening::is_positive);
+            let later = later.is_some_and(|screening| Some(screening.date) > facts.date);
+            later && facts.reached.iter().any(|reached| reached.transfused)
+        };
+        assert!(dins.any(reached_somebody), "{seed} {count}");
     }
 }
 
