@@ -3,6 +3,7 @@
 //! Records may be missing, contradict each other or lead round in a circle: every component is shown once, in a finite tree; a number
 //! that two donations bear names both.
 
+mod label;
 mod tree;
 mod ways;
 
@@ -10,16 +11,20 @@ use std::collections::{BTreeSet, HashSet};
 
 use jiff::civil::Date;
 
-pub(crate) use self::{tree::tree, ways::Ways};
+pub(crate) use self::{
+    label::{compare, determined},
+    tree::tree,
+    ways::Ways,
+};
 use crate::{
     blood::{BloodGroup, Determined},
     component::Component,
-    donor::{Deferral, DonationKind, DonationStatus, Person, conflict, deferrals, determinations},
+    donor::{Deferral, DonationKind, DonationStatus, Person, conflict, deferrals},
     fhir::{Procedure, Resource, Specimen, shown_day},
     isbt128::Din,
     laboratory::{Screening, screenings},
     rules::Rules,
-    source::{Source, Stated},
+    source::Stated,
 };
 
 /// Somebody by name.
@@ -53,7 +58,11 @@ pub struct Gone {
 /// A component in its tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Part {
+    /// With the safer value as its group, and every value, also if label and donor disagree.
     pub component: Component,
+    /// Every value of the group with its sources, if the label contradicts itself or what was determined of the donor: for a label the
+    /// component itself.
+    pub blood_conflict: Vec<Stated<BloodGroup>>,
     /// Id of the component under which it stands.
     pub parent: Option<String>,
     /// Steps from the root of its tree.
@@ -198,7 +207,7 @@ impl Facts {
     /// all about its [`donors`]. `None` if nothing bears the number.
     pub fn assemble(din: Din, resources: &[Resource], today: Date, rules: &Rules) -> Option<Self> {
         let procedures = procedures(din, resources);
-        let components = tree(din, resources, &Ways::read(resources));
+        let mut components = tree(din, resources, &Ways::read(resources));
         if procedures.is_empty() && components.is_empty() {
             return None;
         }
@@ -212,12 +221,11 @@ impl Facts {
             name: name(&id, resources),
             id,
         };
-        let mut all_deferrals: Vec<Deferral> = Vec::new();
-        let mut determined: Vec<(BloodGroup, Source)> = Vec::new();
-        for id in donor.iter().chain(&further) {
-            all_deferrals.extend(deferrals(id, resources, today, rules));
-            determined.extend(determinations(id, resources));
-        }
+        let all = || donor.iter().chain(&further);
+        let all_deferrals = all().flat_map(|id| deferrals(id, resources, today, rules));
+        let all_deferrals = all_deferrals.collect();
+        let determined = determined(all(), resources);
+        compare(din, &mut components, &determined);
         let groups: Vec<BloodGroup> = determined.iter().map(|(group, _)| *group).collect();
         let blood = Determined::from_groups(&groups);
         let status = first.and_then(|procedure| DonationStatus::from_code(&procedure.status));
@@ -234,7 +242,7 @@ impl Facts {
             blood_conflict: conflict(&blood, &determined),
             training: is_invented(donor.as_deref(), resources),
             deferrals: all_deferrals,
-            screening: screening(&procedures, donor.iter().chain(&further), resources),
+            screening: screening(&procedures, all(), resources),
             not_understood: not_understood(&procedures, &components, resources),
             components,
             donor: donor.map(named),

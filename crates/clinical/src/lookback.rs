@@ -3,7 +3,9 @@
 
 use crate::{
     component::Product,
-    donation::{self, Named, Part, Ways, name, not_understood, procedures, tree},
+    donation::{
+        self, Named, Part, Ways, compare, determined, name, not_understood, procedures, tree,
+    },
     donor::donated_at,
     fhir::{FhirDate, Resource, shown_day},
     isbt128::Din,
@@ -69,11 +71,12 @@ impl Facts {
     pub fn assemble(din: Din, resources: &[Resource]) -> Option<Self> {
         let procedures = procedures(din, resources);
         let ways = Ways::read(resources);
-        let components = tree(din, resources, &ways);
+        let mut components = tree(din, resources, &ways);
         if procedures.is_empty() && components.is_empty() {
             return None;
         }
         let donors = donation::donors(din, resources);
+        compare(din, &mut components, &determined(&donors, resources));
         let mut named = donors.iter().map(|id| Named {
             id: id.clone(),
             name: name(id, resources),

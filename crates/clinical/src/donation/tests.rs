@@ -2,7 +2,7 @@ use jiff::civil::date;
 use proptest::prelude::*;
 
 use super::*;
-use crate::fhir::Record;
+use crate::{blood::Antigen, fhir::Record};
 
 const TODAY: Date = date(2026, 11, 22);
 pub(crate) const DIN: &str = "KZ00126000001";
@@ -212,6 +212,109 @@ fn the_groups_of_all_who_may_be_the_donor_are_joined() {
         group("o-2", "d-2", "A-"),
     ];
     assert_eq!(told(&alike), (Some("A-"), vec![]));
+}
+
+/// A component with the group on its label.
+fn labelled(id: &str, din: &str, codes: &[&str]) -> String {
+    let said: Vec<String> = codes
+        .iter()
+        .map(|code| {
+            format!(
+                r#"{{"type":{{"coding":[{{"system":"urn:infoblood:property","code":"blood-group"}}]}},"valueCodeableConcept":{{"coding":[{{"system":"urn:infoblood:blood-group","code":"{code}"}}]}}}}"#
+            )
+        })
+        .collect();
+    let rest = format!(r#""property":[{}],"parent""#, said.join(","));
+    component(id, din, "ffp", &[]).replacen("\"parent\"", &rest, 1)
+}
+
+#[test]
+fn a_label_that_does_not_say_the_group_of_the_donor() {
+    let told = |labels: &[&str], found: &[&str]| {
+        let mut lines = vec![
+            donation("p-1", "d-1", DIN, "2026-03-01"),
+            labelled("c1", DIN, labels),
+        ];
+        lines.extend(
+            (1..)
+                .zip(found)
+                .map(|(n, code)| group(&format!("o-{n}"), "d-1", code)),
+        );
+        let facts = facts(&lines).unwrap();
+        let back = crate::lookback::Facts::assemble(facts.din, &read(&lines)).unwrap();
+        assert_eq!(back.components, facts.components);
+        let part = &facts.components[0];
+        let values: Vec<_> = part.blood_conflict.iter().map(|one| one.value).collect();
+        assert_eq!(values, part.component.blood_conflict);
+        let conflict = part.blood_conflict.iter().map(|one| {
+            let records: Vec<_> = one.sources.iter().map(|s| s.record.as_str()).collect();
+            format!("{} {}", one.value.code(), records.join(" "))
+        });
+        let conflict: Vec<String> = conflict.collect();
+        (part.component.blood.map(|group| group.code()), conflict)
+    };
+    let none: [String; 0] = [];
+    let of = |conflict: &[&str]| conflict.iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert_eq!(told(&["A-"], &["A-"]), (Some("A-"), none.to_vec()));
+    assert_eq!(told(&["A-"], &[]), (Some("A-"), none.to_vec()));
+    assert_eq!(told(&[], &["A-"]), (None, none.to_vec()));
+    // The safer value is positive, whoever says it.
+    assert_eq!(
+        told(&["A-"], &["A+"]),
+        (Some("A+"), of(&["A+ o-1", "A- c1"]))
+    );
+    assert_eq!(
+        told(&["A+"], &["A-"]),
+        (Some("A+"), of(&["A+ c1", "A- o-1"]))
+    );
+    assert_eq!(told(&["O+"], &["A+"]), (None, of(&["O+ c1", "A+ o-1"])));
+    // Determinations that disagree leave one value that a label may say.
+    assert_eq!(told(&["A+"], &["A-", "A+"]), (Some("A+"), none.to_vec()));
+    assert_eq!(
+        told(&["A-"], &["A-", "A+"]),
+        (Some("A+"), of(&["A+ o-2", "A- o-1 c1"]))
+    );
+    assert_eq!(
+        told(&["A+"], &["A+", "O+"]),
+        (None, of(&["O+ o-2", "A+ o-1 c1"]))
+    );
+    assert_eq!(
+        told(&["A+", "A-"], &[]),
+        (Some("A+"), of(&["A+ c1", "A- c1"])),
+        "and one that contradicts itself says so as before"
+    );
+}
+
+#[test]
+fn no_label_says_kell_and_a_pool_is_of_several_donors() {
+    let kell = group("o-1", "d-1", "A-").replacen(
+        "\"subject\"",
+        r#""component":[{"code":{"coding":[{"system":"urn:infoblood:antigen","code":"kell"}]},"valueCodeableConcept":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation","code":"POS"}]}}],"subject""#,
+        1,
+    );
+    let pool = labelled("pool", "KZ00126000002", &["O+"]).replacen(
+        r#""parent":["#,
+        r#""parent":[{"reference":"BiologicallyDerivedProduct/c1"}"#,
+        1,
+    );
+    let facts = facts(&[
+        donation("p-1", "d-1", DIN, "2026-03-01"),
+        labelled("c1", DIN, &["A-"]),
+        pool,
+        kell,
+    ])
+    .unwrap();
+    assert_eq!(facts.blood.unwrap().kell, Some(Antigen::Positive));
+    let [own, pool] = &facts.components[..] else {
+        panic!("{facts:?}")
+    };
+    assert_eq!(
+        own.component.blood,
+        BloodGroup::from_code("A-"),
+        "as written"
+    );
+    assert_eq!(pool.component.blood, BloodGroup::from_code("O+"));
+    assert_eq!(own.blood_conflict.len() + pool.blood_conflict.len(), 0);
 }
 
 #[test]

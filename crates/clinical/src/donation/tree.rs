@@ -44,6 +44,7 @@ pub(crate) fn tree(din: Din, resources: &[Resource], ways: &Ways<'_>) -> Vec<Par
                 gone_to: ways.gone(&component.id),
                 way_unclear: ways.is_unclear(&component.id),
                 component: component.clone(),
+                blood_conflict: Vec::new(),
                 parent: parent.map(ToOwned::to_owned),
                 depth,
             });

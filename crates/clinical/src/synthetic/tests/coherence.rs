@@ -286,6 +286,8 @@ fn a_small_centre_has_a_conflict_and_a_lookback() {
         });
         let reached_somebody = |din| {
             let facts = lookback::Facts::assemble(din, &resources).unwrap();
+            let mut parts = facts.components.iter();
+            assert!(parts.all(|part| part.blood_conflict.is_empty()), "{din}");
             let later = facts.reason.filter(Screening::is_positive);
             let later = later.is_some_and(|screening| Some(screening.date) > facts.date);
             later && facts.reached.iter().any(|reached| reached.transfused)
