@@ -389,7 +389,7 @@ fn volume(procedure: &Procedure, resources: &[Resource]) -> Option<u32> {
     })
 }
 
-/// Results of all donations that bear the number together: the graver ones come first.
+/// Results and groups of all donations that bear the number together.
 fn screening<'a>(
     procedures: &[&Procedure],
     donors: impl Iterator<Item = &'a String>,
@@ -403,9 +403,7 @@ fn screening<'a>(
         .flat_map(|id| screenings(id, resources))
         .filter(is_of_donation)
         .reduce(|mut all, row| {
-            all.results.extend(row.results);
-            all.results.sort();
-            all.results.dedup();
+            all.join(row.results, row.groups);
             all
         })
 }

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use jiff::civil::{Date, Time};
 
 use crate::{
+    blood::{BloodGroup, Determined},
     fhir::{FhirDate, Observation, Quantity, Resource, shown_day, system, vital},
     isbt128::Din,
     source::{Source, Sources, Stated, disagreement},
@@ -66,6 +67,8 @@ pub struct Screening {
     pub din: Option<Din>,
     /// By test; more than one of a test where they disagree, the graver first.
     pub results: Vec<(Test, Finding)>,
+    /// The blood group as it was determined then: none, one, or all that disagree, the safer first.
+    pub groups: Vec<BloodGroup>,
 }
 
 impl Screening {
@@ -77,6 +80,25 @@ impl Screening {
     /// Whether an infection was found, or could not be ruled out.
     pub fn is_reactive(&self) -> bool {
         self.is_positive() || self.has(&Finding::Indeterminate)
+    }
+
+    /// Takes in what else was found at the same time.
+    pub(crate) fn join(&mut self, results: Vec<(Test, Finding)>, groups: Vec<BloodGroup>) {
+        self.results.extend(results);
+        self.results.sort();
+        self.results.dedup();
+        self.groups.extend(groups);
+        self.groups.sort_unstable();
+        self.groups.dedup();
+        // Without Kell it is no other group than with it.
+        let with_kell = self.groups.clone().into_iter().filter(|g| g.kell.is_some());
+        let with_kell: Vec<&str> = with_kell.map(|g| g.code()).collect();
+        self.groups
+            .retain(|g| g.kell.is_some() || !with_kell.contains(&g.code()));
+        let conflict = Determined::from_groups(&self.groups).conflict;
+        if !conflict.is_empty() {
+            self.groups = conflict;
+        }
     }
 
     fn has(&self, wanted: &Finding) -> bool {
@@ -127,17 +149,28 @@ fn found<'a>(id: &'a str, resources: &'a [Resource]) -> impl Iterator<Item = &'a
     })
 }
 
-/// Screenings of a donor, latest first.
+/// Screenings of a donor, latest first. A group that was determined at a donation is part of its row, with or without results; one without a
+/// donation is told in the rows of its day, and makes none.
 pub fn screenings(id: &str, resources: &[Resource]) -> Vec<Screening> {
     let sources = Sources::read(resources);
     // By donation; results without one by day.
     let mut rows: BTreeMap<(Option<&str>, String), Screening> = BTreeMap::new();
+    let mut of_days: Vec<(String, Vec<BloodGroup>)> = Vec::new();
     for observation in found(id, resources) {
-        let Some((test, finding)) = result(observation) else {
-            continue;
-        };
+        let result = result(observation);
+        let groups = observation.blood_groups();
         let donation = observation.donation_id();
         let day = day(observation);
+        if result.is_none() && groups.is_empty() {
+            continue;
+        }
+        if result.is_none() && donation.is_none() {
+            // What has no day is of none.
+            if !day.is_empty() {
+                of_days.push((day, groups));
+            }
+            continue;
+        }
         let of_day = day.clone();
         let key = (donation, donation.map_or(of_day, |_| String::new()));
         let row = rows.entry(key).or_insert_with(|| Screening {
@@ -145,19 +178,32 @@ pub fn screenings(id: &str, resources: &[Resource]) -> Vec<Screening> {
             donation: donation.map(ToOwned::to_owned),
             din: donation.and_then(|id| sources.din(id)),
             results: Vec::new(),
+            groups: Vec::new(),
         });
         if first_day(&day) > first_day(&row.date) {
             row.date = day;
         }
-        row.results.push((test, finding));
+        row.join(result.into_iter().collect(), groups);
     }
     let mut rows: Vec<Screening> = rows.into_values().collect();
     for row in &mut rows {
-        row.results.sort();
-        row.results.dedup();
+        let donated = row.donation.as_deref().and_then(|id| drawn(id, resources));
+        for (day, groups) in &of_days {
+            if row.date == *day || donated.as_ref() == Some(day) {
+                row.join(Vec::new(), groups.clone());
+            }
+        }
     }
     rows.sort_by(|a, b| (first_day(&b.date), &b.donation).cmp(&(first_day(&a.date), &a.donation)));
     rows
+}
+
+/// The day of a donation.
+fn drawn(id: &str, resources: &[Resource]) -> Option<String> {
+    resources.iter().find_map(|r| match r {
+        Resource::Procedure(p) if p.id == id && !r.not_understood() => p.occurred().map(shown_day),
+        _ => None,
+    })
 }
 
 fn result(observation: &Observation) -> Option<(Test, Finding)> {

@@ -22,7 +22,7 @@ use self::{
     components::Source,
     laboratory::Drawn,
     recipients::Recipient,
-    records::{Deferred, Donor, Running, blood_group, longest_interval},
+    records::{Deferred, Donor, Running, blood_group, disputed, longest_interval, safer},
 };
 use crate::{
     blood::{Abo, Antigen, BloodGroup},
@@ -349,7 +349,7 @@ impl<R: Rng> Donors<R> {
             self.past(one, birth)
         };
         let known = !past.dates.is_empty() || is_disputed || self.chance(70);
-        let tested = past.dates.last().map_or(self.today, |(day, _)| *day);
+        let first = past.dates.last().map_or(self.today, |(day, _)| *day);
         let group = known.then(|| match past.reactive {
             // Their red cells suit whoever waits.
             Some(_) => BloodGroup {
@@ -359,9 +359,9 @@ impl<R: Rng> Donors<R> {
             },
             None => self.group(),
         });
-        let group = group.map(|group| blood_group(one, group, tested, is_disputed));
+        let label = group.map(|group| if is_disputed { safer(group) } else { group });
         if let Some(group) = group.filter(|_| self.chance(15)) {
-            self.phenotype(one, group, tested);
+            self.phenotype(one, group, first);
         }
         if let Some(Running {
             since,
@@ -371,7 +371,7 @@ impl<R: Rng> Donors<R> {
         {
             self.donation(one, since, DonationKind::WholeBlood, false);
         }
-        let mut is_latest = true;
+        let mut latest = None;
         for &(day, kind) in &past.dates {
             // Nor since a deferral that lasts.
             if past.running.is_some_and(|r| day >= r.since) {
@@ -379,12 +379,13 @@ impl<R: Rng> Donors<R> {
             }
             let done = past.reactive.is_some() || !self.chance(6);
             let din = self.donation(one, day, kind, done);
-            let (Some(din), Some(group)) = (din, group) else {
+            let (Some(din), Some(label)) = (din, label) else {
                 continue;
             };
             if day < self.ago(DETAILED) {
                 continue;
             }
+            let is_latest = latest.is_none();
             let drawn = Drawn {
                 number: one.donations,
                 day,
@@ -393,18 +394,27 @@ impl<R: Rng> Donors<R> {
             self.screening(one, &drawn);
             if is_latest {
                 self.vital_signs(one, &drawn);
+                latest = Some((day, drawn.number));
             }
-            is_latest = false;
             let recalled = past.running.filter(|r| r.is_infection).map(|r| r.since);
             let source = Source {
                 drawn,
                 kind,
                 din,
-                group,
+                group: label,
                 recalled,
                 is_traced: past.reactive.is_some(),
             };
             self.components(one, &source);
+        }
+        if let Some(group) = group {
+            let donation = latest.map(|(_, number)| number);
+            let day = latest.map_or(first, |(day, _)| day);
+            blood_group(one, group, day, donation);
+            // Until a person resolves it.
+            if is_disputed {
+                disputed(one, group, day);
+            }
         }
     }
 

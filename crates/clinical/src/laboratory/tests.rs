@@ -1,5 +1,5 @@
 use super::*;
-use crate::fhir::Record;
+use crate::{blood::Antigen, fhir::Record};
 
 fn read(lines: &[String]) -> Vec<Resource> {
     lines
@@ -110,6 +110,66 @@ fn the_graver_result_comes_first_and_the_other_stays() {
         ]
     );
     assert!(rows[0].is_positive());
+}
+
+fn group(id: &str, code: &str, kell: Option<&str>, donation: Option<&str>, day: &str) -> String {
+    let part = donation.map_or(String::new(), |id| {
+        format!(r#""partOf":[{{"reference":"Procedure/{id}"}}],"#)
+    });
+    let kell = kell.map_or(String::new(), |result| {
+        format!(
+            r#""component":[{{"code":{{"coding":[{{"system":"urn:infoblood:antigen","code":"kell"}}]}},"valueCodeableConcept":{{"coding":[{{"system":"http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation","code":"{result}"}}]}}}}],"#
+        )
+    });
+    observation(
+        id,
+        &format!(
+            r#"{part}{kell}"code":{{"coding":[{{"system":"http://loinc.org","code":"882-1"}}]}},"effectiveDateTime":"{day}","valueCodeableConcept":{{"coding":[{{"system":"urn:infoblood:blood-group","code":"{code}"}}]}}"#
+        ),
+    )
+}
+
+#[test]
+fn the_group_of_each_donation() {
+    let donation = r#"{"resourceType":"Procedure","id":"p1","status":"completed","code":{"coding":[{"system":"urn:infoblood:donation-kind","code":"plasma"}]},"subject":{"reference":"Patient/d-1"},"occurrenceDateTime":"2026-03-01T22:00:00Z"}"#;
+    let mut lines = vec![
+        donation.to_owned(),
+        test("o1", "hiv", "NEG", Some("p1"), "2026-03-05"),
+        test("o2", "hiv", "NEG", Some("p2"), "2026-05-02"),
+        test("o3", "hiv", "NEG", None, "2026-06-01"),
+        // At the donation, on its day, and of Kell beside the same without.
+        group("g1", "A-", None, Some("p1"), "2026-03-04"),
+        group("g2", "A-", Some("NEG"), None, "2026-03-02"),
+        // Two that disagree.
+        group("g3", "A-", None, Some("p2"), "2026-05-01"),
+        group("g4", "A+", None, None, "2026-05-02"),
+        // No results, but a donation.
+        group("g5", "A+", Some("POS"), Some("p3"), "2026-04-01"),
+        // Neither.
+        group("g6", "O+", None, None, "2026-01-01"),
+        group("g7", "O+", None, None, "").replace("\"effectiveDateTime\":\"\",", ""),
+    ];
+    for _ in 0..2 {
+        let rows = screenings("d-1", &read(&lines));
+        let told: Vec<_> = rows
+            .iter()
+            .map(|row| {
+                let groups = row.groups.iter().map(|g| (g.code(), g.kell));
+                let groups: Vec<_> = groups.collect();
+                (row.date.as_str(), row.results.len(), groups)
+            })
+            .collect();
+        assert_eq!(
+            told,
+            [
+                ("2026-06-01", 1, vec![]),
+                ("2026-05-02", 1, vec![("A+", None), ("A-", None)]),
+                ("2026-04-01", 0, vec![("A+", Some(Antigen::Positive))]),
+                ("2026-03-05", 1, vec![("A-", Some(Antigen::Negative))]),
+            ]
+        );
+        lines.reverse();
+    }
 }
 
 #[test]

@@ -90,24 +90,16 @@ impl<R: Rng> Donors<R> {
         let days = 800 + self.below(300) as i64;
         let known = self.ago(days);
         let mut group = self.group();
-        one.others.push(blood_group_observation(
-            &format!("o-{key}-1"),
-            &one.site,
-            &id,
-            group,
-            known,
-        ));
+        let found = |number, group, day| {
+            let own = format!("o-{key}-{number}");
+            Resource::Observation(blood_group_observation(&own, &one.site, &id, group, day))
+        };
+        one.others.push(found(1, group, known));
         // Two determinations that disagree: until a person resolves it, the recipient counts as RhD negative.
         if self.below(50) == 0 {
             group.rh = opposite(group.rh);
             let again = known.checked_add(20.days()).unwrap_or(known);
-            one.others.push(blood_group_observation(
-                &format!("o-{key}-2"),
-                &one.site,
-                &id,
-                group,
-                again,
-            ));
+            one.others.push(found(2, group, again));
             group.rh = Antigen::Negative;
         }
         let anti_k = group.kell != Some(Antigen::Positive) && self.chance(6);

@@ -287,28 +287,31 @@ impl<R: Rng> Donors<R> {
     }
 }
 
-/// One determination, or two that disagree until a person resolves it; returns what a label says: the safer value.
-pub(super) fn blood_group(
-    one: &mut Donor,
-    group: BloodGroup,
-    tested: Date,
-    is_disputed: bool,
-) -> BloodGroup {
-    let mut write = |number: u32, group, day| {
-        let id = format!("o-{}-{number}", one.key);
-        let found = blood_group_observation(&id, &one.site, &one.id(), group, day);
-        one.resources.push(found);
+/// A donor's group as it was determined, at a donation if one is named.
+pub(super) fn blood_group(one: &mut Donor, group: BloodGroup, day: Date, donation: Option<u32>) {
+    let id = format!("o-{}-1", one.key);
+    let at = |number| Reference::to("Procedure", &format!("p-{}-{number}", one.key));
+    let found = Observation {
+        part_of: donation.map(at).into_iter().collect(),
+        ..blood_group_observation(&id, &one.site, &one.id(), group, day)
     };
-    write(1, group, tested);
-    if !is_disputed {
-        return group;
-    }
-    let earlier = tested.checked_sub(90.days()).unwrap_or(tested);
+    one.resources.push(Resource::Observation(found));
+}
+
+/// An earlier determination that disagrees.
+pub(super) fn disputed(one: &mut Donor, group: BloodGroup, day: Date) {
+    let id = format!("o-{}-2", one.key);
+    let earlier = day.checked_sub(90.days()).unwrap_or(day);
     let other = BloodGroup {
         rh: opposite(group.rh),
         ..group
     };
-    write(2, other, earlier);
+    let found = blood_group_observation(&id, &one.site, &one.id(), other, earlier);
+    one.resources.push(Resource::Observation(found));
+}
+
+/// What a label says while determinations of RhD disagree.
+pub(super) fn safer(group: BloodGroup) -> BloodGroup {
     BloodGroup {
         rh: Antigen::Positive,
         ..group
@@ -328,7 +331,7 @@ pub(super) fn blood_group_observation(
     patient: &str,
     group: BloodGroup,
     day: Date,
-) -> Resource {
+) -> Observation {
     let result = |antigen| {
         if antigen == Antigen::Positive {
             "POS"
@@ -342,7 +345,7 @@ pub(super) fn blood_group_observation(
         display: Some("ABO and Rh group [Type] in Blood".to_owned()),
         ..Coding::new(system::LOINC, ABO_RH)
     };
-    Resource::Observation(Observation {
+    Observation {
         id: id.to_owned(),
         meta: Some(meta(site)),
         status: "final".to_owned(),
@@ -369,5 +372,5 @@ pub(super) fn blood_group_observation(
             ..ObservationComponent::default()
         }],
         ..Observation::default()
-    })
+    }
 }
