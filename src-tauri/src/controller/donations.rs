@@ -112,12 +112,19 @@ fn reached(reached: lookback::Reached) -> LookbackRecipient {
 fn parts(parts: Vec<donation::Part>, now: &Zoned) -> Vec<ComponentRow> {
     parts
         .into_iter()
-        .map(|part| ComponentRow {
-            parent: part.parent,
-            depth: part.depth,
-            gone_to: part.gone_to.map(gone),
-            way_unclear: part.way_unclear,
-            ..component_row(part.component, now)
+        .map(|part| {
+            let mut row = component_row(part.component, now);
+            // Of a label that says otherwise than the donor's determinations all are told.
+            if !part.blood_conflict.is_empty() {
+                row.blood_conflict = part.blood_conflict.into_iter().map(stated_group).collect();
+            }
+            ComponentRow {
+                parent: part.parent,
+                depth: part.depth,
+                gone_to: part.gone_to.map(gone),
+                way_unclear: part.way_unclear,
+                ..row
+            }
         })
         .collect()
 }

@@ -181,6 +181,7 @@ pub(super) fn screening(row: laboratory::Screening) -> view::ScreeningRow {
         date: row.date,
         din: row.din.map(|din| din.to_string()),
         results: row.results.into_iter().map(result).collect(),
+        groups: row.groups.into_iter().map(blood_group).collect(),
     }
 }
 

@@ -19,7 +19,7 @@ use super::{
 use crate::view::{
     Antibody, AppError, ComponentRow, ExpiryBucket, HospitalRequest, Inventory, InventoryCell,
     InventoryFilter, Product, ProductStatus, ProductStock, Reaction, RecipientCard, RecipientPage,
-    RecipientRow, Scan, Soon, Transfusion,
+    RecipientRow, Scan, Soon, Source, StatedGroup, Transfusion,
 };
 
 /// The most of a scanned text that is told back.
@@ -179,7 +179,17 @@ fn product_stock(stock: inventory::ProductStock) -> ProductStock {
 
 /// A component outside its tree.
 pub(super) fn component_row(component: component::Component, now: &Zoned) -> ComponentRow {
+    let says = |group| StatedGroup {
+        blood: blood_group(group),
+        sources: vec![Source {
+            date: None,
+            din: None,
+            laboratory: None,
+            record: component.id.clone(),
+        }],
+    };
     ComponentRow {
+        blood_conflict: component.blood_conflict.into_iter().map(says).collect(),
         id: component.id,
         component_id: component.number,
         din_check: component.din.map(|din| din.check_char().to_string()),
@@ -187,11 +197,6 @@ pub(super) fn component_row(component: component::Component, now: &Zoned) -> Com
         product: product(component.product),
         division: component.division,
         blood: component.blood.map(blood_group),
-        blood_conflict: component
-            .blood_conflict
-            .into_iter()
-            .map(blood_group)
-            .collect(),
         status: status(component.status),
         days_left: component.expires.as_ref().map(|e| e.days_left(now)),
         expires: component.expires.map(|expiry| expiry.text),

@@ -42,10 +42,10 @@ seam! {
         pub din_check: Option<String>,
         pub product: Product,
         pub division: Option<String>,
-        /// The safer value if the label contradicts itself.
+        /// The safer value if the label contradicts itself, or what was determined of the donor.
         pub blood: Option<BloodGroup>,
-        /// The values that disagree; empty when there is one value or none.
-        pub blood_conflict: Vec<BloodGroup>,
+        /// The values that disagree; empty when there is one value or none. What the label says has the component itself as its record.
+        pub blood_conflict: Vec<StatedGroup>,
         pub status: ProductStatus,
         /// As recorded: a time with its offset, or a date.
         pub expires: Option<String>,

@@ -32,6 +32,8 @@ seam! {
         pub date: String,
         pub din: Option<String>,
         pub results: Vec<ScreeningResult>,
+        /// The blood group as it was determined then: none, one, or all that disagree, the safer first.
+        pub groups: Vec<BloodGroup>,
     }
 
     pub struct ScreeningResult {

@@ -281,7 +281,7 @@ fn a_small_centre_has_a_conflict_and_a_lookback() {
         let is_disputed = |id: &String| Summary::assemble(id, &resources).unwrap().blood_conflict;
         assert!(people.any(is_disputed), "{seed} {count}");
         let mut dins = resources.iter().filter_map(|r| match r {
-            Resource::Procedure(donation) => donation::din_of(donation),
+            Resource::Procedure(donation) => donation.din(),
             _ => None,
         });
         let reached_somebody = |din| {

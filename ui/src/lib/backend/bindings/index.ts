@@ -418,13 +418,13 @@ export type ProductStatus = "quarantine" | "available" | "reserved" | "issued" |
 
 export type ComponentRow = { id: string, component_id: string | null, din: string | null, din_check: string | null, product: Product, division: string | null, 
 /**
- * The safer value if the label contradicts itself.
+ * The safer value if the label contradicts itself, or what was determined of the donor.
  */
 blood: BloodGroup | null, 
 /**
- * The values that disagree; empty when there is one value or none.
+ * The values that disagree; empty when there is one value or none. What the label says has the component itself as its record.
  */
-blood_conflict: Array<BloodGroup>, status: ProductStatus, 
+blood_conflict: Array<StatedGroup>, status: ProductStatus, 
 /**
  * As recorded: a time with its offset, or a date.
  */
@@ -670,7 +670,11 @@ verified: boolean, };
 
 export type NextDateBlock = "deferral" | "interval";
 
-export type ScreeningRow = { date: string, din: string | null, results: Array<ScreeningResult>, };
+export type ScreeningRow = { date: string, din: string | null, results: Array<ScreeningResult>, 
+/**
+ * The blood group as it was determined then: none, one, or all that disagree, the safer first.
+ */
+groups: Array<BloodGroup>, };
 
 export type ScreeningResult = { 
 /**
