@@ -100,7 +100,7 @@ describe('the list', () => {
     const field = await screen.findByTestId<HTMLInputElement>('donor-search');
     await fireEvent.input(field, { target: { value: 'касымова' } });
     await waitFor(() => expect(asked.some((one) => one.args['query'] === 'касымова')).toBe(true));
-    await fireEvent.click(screen.getByTestId('nav-sync'));
+    await fireEvent.click(screen.getByTestId('sync-screen'));
     await fireEvent.click(screen.getByTestId('nav-donors'));
     expect((await screen.findByTestId<HTMLInputElement>('donor-search')).value).toBe('касымова');
     emit(state({ name: 'return', people: [] }));
@@ -217,7 +217,7 @@ describe('the list', () => {
     const list = screen.getByRole('listbox');
     list.scrollTop = 650;
     await fireEvent.scroll(list);
-    await fireEvent.click(screen.getByTestId('nav-sync'));
+    await fireEvent.click(screen.getByTestId('sync-screen'));
     await fireEvent.click(screen.getByTestId('nav-donors'));
     await waitFor(() => expect(screen.getByRole('listbox').scrollTop).toBe(650));
     expect(searches()).toEqual([null]);

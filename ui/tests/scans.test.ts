@@ -54,8 +54,8 @@ describe('a scan', () => {
   it('opens the donor or the recipient wherever the focus is', async () => {
     await open();
     answer('read_scan', () => ({ kind: 'donor', id: 'd-1' }));
-    screen.getByTestId('nav-sync').focus();
-    await fireEvent.click(screen.getByTestId('nav-sync'));
+    screen.getByTestId('sync-screen').focus();
+    await fireEvent.click(screen.getByTestId('sync-screen'));
     await scan('850715400129');
     await screen.findByTestId('donor-card');
     answer('read_scan', () => ({ kind: 'recipient', id: 'r-1' }));

@@ -38,7 +38,7 @@ beforeEach(() => {
 async function open(language: Lang, section: string) {
   answer('get_state', () => state(sample.unlocked, { language }));
   render(App);
-  await fireEvent.click(await screen.findByTestId(`nav-${section}`));
+  await fireEvent.click(await screen.findByTestId(section));
 }
 
 describe.each<Lang>(['kk', 'ru'])('%s', (language) => {

@@ -22,7 +22,7 @@ async function open(first: State) {
   answer('get_state', () => first);
   answer('search_donors', () => ({ total: 0, rows: [], next: null }));
   render(App);
-  await fireEvent.click(await screen.findByTestId('nav-sync'));
+  await fireEvent.click(await screen.findByTestId('sync-screen'));
   return screen.findByTestId('sync-screen');
 }
 
@@ -144,9 +144,9 @@ describe('sync', () => {
     await fireEvent.keyDown(window, { code: 'F9' });
     expect(calls('sync_now')).toHaveLength(2);
     await fireEvent.keyDown(window, { code: 'Digit1', altKey: true });
-    await waitFor(() => expect(screen.queryByTestId('sync-screen')).toBeNull());
+    await waitFor(() => expect(screen.queryByTestId('sync-retry')).toBeNull());
     await fireEvent.keyDown(window, { code: 'Digit5', altKey: true });
-    await screen.findByTestId('sync-screen');
+    await screen.findByTestId('sync-retry');
   });
 
   it('tells of a server that was restored', async () => {
