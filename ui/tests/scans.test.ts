@@ -1,5 +1,5 @@
 // Scans in the open app: what they open, what they say, and that nobody's typing is lost.
-import { fireEvent, render, screen, waitFor } from '@testing-library/svelte';
+import { fireEvent, render, screen, waitFor, within } from '@testing-library/svelte';
 import { beforeEach, describe, expect, it } from 'vitest';
 
 import { answer, asked, reset, state } from './backend';
@@ -218,6 +218,7 @@ describe('a scan', () => {
     const note = await screen.findByTestId('scan-note');
     expect(note.getAttribute('role')).toBe('alert');
     expect(note.textContent).toContain('KZ00126000001W');
+    expect(within(note).getByTestId('error').dataset['code']).toBe('scan-wrong-check');
     // Not understood, so nothing is taken away: a key of the person may be among it.
     expect(field.value).toBe('KZ00126000001W');
     await fireEvent.keyDown(field, { code: 'Escape' });
@@ -226,6 +227,7 @@ describe('a scan', () => {
       answer('read_scan', ({ text }) => ({ kind: 'unknown', text, expected }));
       await scan(`123456${String(expected.length).padStart(2, '0')}`);
       await waitFor(() => expect(screen.getByTestId('scan-note').dataset['kind']).toBe('unknown'));
+      expect(screen.getByTestId('error').dataset['code']).toBe('scan-unknown');
       expect(screen.getByTestId('scan-note').textContent).not.toMatch(/scan\.|%\{/);
     }
     expect(screen.queryByTestId('donor-card')).toBeNull();
