@@ -198,6 +198,18 @@ describe('courier', () => {
     expect(calls('upload_cancel')).toHaveLength(1);
   });
 
+  it('takes no other file while one is read, and keeps the focus', async () => {
+    answer('upload_begin', () => new Promise(() => undefined));
+    await open(at());
+    const field = screen.getByTestId('courier-import');
+    expect(await fireEvent.click(field)).toBe(true);
+    field.focus();
+    await choose(8);
+    expect(field.getAttribute('aria-disabled')).toBe('true');
+    expect(await fireEvent.click(field)).toBe(false);
+    expect(document.activeElement).toBe(field);
+  });
+
   it('shows why a file was refused', async () => {
     answer('upload_end', () => {
       throw { code: 'courier-other-device', retry_after_seconds: null } as unknown as Error;
