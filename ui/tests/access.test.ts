@@ -21,7 +21,7 @@ async function open(testid: string) {
 
 it('lists when, what, whom, what for and whether it was delivered', async () => {
   answer('access_log', () => sample.accesses);
-  await open('nav-access');
+  await open('access-log');
   const texts = (await screen.findAllByTestId('access-row')).map((row) => row.textContent);
   expect(texts[0]).toContain('22.11.2026 09:47:09');
   for (const words of ['Картаны қарау', 'Family Given', 'Кері іздеу', 'шұғыл рұқсат', 'кезекте'])
@@ -35,7 +35,7 @@ it('names the donation that was looked at', async () => {
   const [row] = sample.accesses.rows;
   const donation = { ...row, patient_id: null, patient_name: null, donation: 'A123426000010' };
   answer('access_log', () => ({ rows: [donation], next: null }));
-  await open('nav-access');
+  await open('access-log');
   expect((await screen.findByTestId('access-row')).textContent).toContain('A1234 26 000010');
 });
 
@@ -45,7 +45,7 @@ it('reads older ones behind those it has, and begins anew when asked', async () 
       ? { rows: sample.accesses.rows.map((row) => ({ ...row, sequence: row.sequence - 5 })), next: null }
       : sample.accesses,
   );
-  await open('nav-access');
+  await open('access-log');
   await fireEvent.click(await screen.findByTestId('access-older'));
   await waitFor(() => expect(screen.getAllByTestId('access-row')).toHaveLength(6));
   expect(screen.queryByTestId('access-older')).toBeNull();
@@ -58,14 +58,14 @@ it('names what went wrong instead of an empty log', async () => {
   answer('access_log', () => {
     throw { code: 'grant-expired', retry_after_seconds: null } as unknown as Error;
   });
-  await open('nav-access');
+  await open('access-log');
   const error = await screen.findByTestId('error');
   expect(error.getAttribute('data-code')).toBe('grant-expired');
   expect(screen.queryByText('Жазба әлі жоқ.')).toBeNull();
 });
 
 it('gathers language, text size, passphrase and what the program is', async () => {
-  await open('nav-settings');
+  await open('settings');
   const page = await screen.findByTestId('settings');
   for (const words of ['Info Blood 0.1.0', 'KZ001', 'KZ001-07']) expect(page.textContent).toContain(words);
   await fireEvent.click(screen.getByTestId('settings-ru'));
@@ -86,7 +86,7 @@ it('says so when the language could not be stored', async () => {
   answer('set_language', () => {
     throw { code: 'disk-full', retry_after_seconds: null } as unknown as Error;
   });
-  await open('nav-settings');
+  await open('settings');
   await fireEvent.click(await screen.findByTestId('settings-ru'));
   expect((await screen.findByTestId('error')).getAttribute('data-code')).toBe('disk-full');
 });

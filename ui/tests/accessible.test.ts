@@ -109,7 +109,7 @@ const cases: Case[] = [
     name: 'inventory',
     screen: sample.unlocked,
     act: async () => {
-      await click('nav-inventory');
+      await click('inventory');
       await screen.findByTestId('expiry-chart');
     },
   },
@@ -136,7 +136,7 @@ const cases: Case[] = [
     name: 'recipients',
     screen: sample.unlocked,
     act: async () => {
-      await click('nav-recipients');
+      await click('recipients');
       await click('recipient-row');
       await screen.findByTestId('recipient-card');
     },
@@ -145,14 +145,14 @@ const cases: Case[] = [
     name: 'access log',
     screen: sample.unlocked,
     act: async () => {
-      await click('nav-access');
+      await click('access-log');
       await screen.findAllByTestId('access-row');
     },
   },
   {
     name: 'settings',
     screen: sample.unlocked,
-    act: () => click('nav-settings'),
+    act: () => click('settings'),
   },
   {
     name: 'purpose of access',
@@ -171,7 +171,7 @@ const cases: Case[] = [
     name: 'keys',
     screen: sample.unlocked,
     act: async () => {
-      await click('nav-settings');
+      await click('settings');
       await click('settings-keys');
       await screen.findByTestId('keys-dialog');
     },
@@ -235,7 +235,7 @@ const cases: Case[] = [
       terms_change: { version: 2, effective_from: '2026-12-01T00:00:00Z' },
     },
     act: async () => {
-      await click('nav-sync');
+      await click('sync-screen');
       await click('courier-export');
     },
   },
@@ -244,7 +244,7 @@ const cases: Case[] = [
     screen: sample.unlocked,
     more: { sync: sample.sync, left_out: 2 },
     act: async () => {
-      await click('nav-sync');
+      await click('sync-screen');
       await click('new-code');
     },
   },

@@ -137,7 +137,7 @@ describe('a record that would act', () => {
 describe('from the stock and from recipients', () => {
   it('what expires leads to its donation, and that to its donor', async () => {
     await open();
-    await click('nav-inventory');
+    await click('inventory');
     await screen.findByTestId('expiring');
     await fireEvent.click(screen.getAllByTestId('din')[0] as HTMLElement);
     await screen.findByTestId('donation-card');
@@ -148,7 +148,7 @@ describe('from the stock and from recipients', () => {
 
   it('a transfusion leads to its donation, a section leaves it', async () => {
     await open();
-    await click('nav-recipients');
+    await click('recipients');
     await click('recipient-row');
     await screen.findByTestId('recipient-card');
     await fireEvent.click(screen.getAllByTestId('din')[0] as HTMLElement);

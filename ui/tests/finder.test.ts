@@ -100,7 +100,7 @@ describe('the list', () => {
     const field = await screen.findByTestId<HTMLInputElement>('donor-search');
     await fireEvent.input(field, { target: { value: 'касымова' } });
     await waitFor(() => expect(asked.some((one) => one.args['query'] === 'касымова')).toBe(true));
-    await fireEvent.click(screen.getByTestId('nav-sync'));
+    await fireEvent.click(screen.getByTestId('sync-screen'));
     await fireEvent.click(screen.getByTestId('nav-donors'));
     expect((await screen.findByTestId<HTMLInputElement>('donor-search')).value).toBe('касымова');
     emit(state({ name: 'return', people: [] }));
@@ -204,11 +204,40 @@ describe('the list', () => {
     }));
     emit(state(sample.unlocked, { data_changes: 1, data_as_of: '2026-11-22T04:42:00Z' }));
     await waitFor(() => expect(searches()).toEqual([null, '50']));
-    await waitFor(() => expect(field.getAttribute('aria-activedescendant')).toMatch(/-1$/));
+    await waitFor(() => expect(screen.getByTestId('donors').textContent).toContain('2 / 321'));
     // One row more is above the one that was at the top.
     expect(list.scrollTop).toBe(640 + 64);
     await fireEvent.keyDown(field, { code: 'Enter' });
     await waitFor(() => expect(opened()).toEqual(['d-0']));
+  });
+
+  it('opens by a click what the row showed when it was pressed, and nothing else', async () => {
+    render(App);
+    const row = async () => (await screen.findAllByTestId('donor-row'))[0] as HTMLElement;
+    await fireEvent.pointerDown(await row());
+    answer('search_donors', () => ({ total: 1, rows: [{ ...sample.row, id: 'other' }], next: null }));
+    await fireEvent.input(screen.getByTestId('donor-search'), { target: { value: 'к' } });
+    await waitFor(async () => expect((await row()).dataset['id']).toBe('other'));
+    await fireEvent.click(await row(), { detail: 1 });
+    expect(opened()).toEqual([]);
+    await fireEvent.pointerDown(await row());
+    await fireEvent.click(await row(), { detail: 1 });
+    expect(opened()).toEqual(['other']);
+  });
+
+  it('names the row the keys are on only while that is drawn', async () => {
+    render(App);
+    await screen.findAllByTestId('donor-row');
+    const [field, list] = [screen.getByTestId('donor-search'), screen.getByRole('listbox')];
+    await fireEvent.keyDown(field, { code: 'ArrowDown' });
+    await waitFor(() => expect(field.getAttribute('aria-activedescendant')).toMatch(/-0$/));
+    list.scrollTop = 1280;
+    await fireEvent.scroll(list);
+    expect([field, list].map((one) => one.getAttribute('aria-activedescendant'))).toEqual([null, null]);
+    // The keys go on from it.
+    await fireEvent.keyDown(field, { code: 'ArrowDown' });
+    await waitFor(() => expect(field.getAttribute('aria-activedescendant')).toMatch(/-1$/));
+    expect(document.getElementById(field.getAttribute('aria-activedescendant') ?? '')).toBeTruthy();
   });
 
   it('is where it was when one comes back to it', async () => {
@@ -217,7 +246,7 @@ describe('the list', () => {
     const list = screen.getByRole('listbox');
     list.scrollTop = 650;
     await fireEvent.scroll(list);
-    await fireEvent.click(screen.getByTestId('nav-sync'));
+    await fireEvent.click(screen.getByTestId('sync-screen'));
     await fireEvent.click(screen.getByTestId('nav-donors'));
     await waitFor(() => expect(screen.getByRole('listbox').scrollTop).toBe(650));
     expect(searches()).toEqual([null]);

@@ -89,17 +89,21 @@ describe('the code field', () => {
 describe('signing', () => {
   it('is closed until everything stands, and says what is left', async () => {
     const field = await open();
-    const sign = screen.getByTestId<HTMLButtonElement>('sign');
-    expect(sign.disabled).toBe(true);
+    const sign = screen.getByTestId('sign');
+    expect(sign.getAttribute('aria-disabled')).toBe('true');
+    await fireEvent.click(sign);
+    expect(asked.some((one) => one.command === 'sign')).toBe(false);
     await fireEvent.input(screen.getByTestId('enrol-login'), { target: { value: ' a.test ' } });
     await fireEvent.input(field, { target: { value: code } });
     await fireEvent.input(screen.getByTestId('passphrase'), { target: { value: 'rare words stand here' } });
     await fireEvent.input(screen.getByTestId('passphrase-again'), { target: { value: 'rare words' } });
-    expect(sign.disabled).toBe(true);
+    await fireEvent.click(sign);
+    expect(screen.getByTestId('error').dataset['code']).toBe('passphrase-mismatch');
+    expect(document.activeElement).toBe(screen.getByTestId('passphrase-again'));
     await fireEvent.input(screen.getByTestId('passphrase-again'), {
       target: { value: 'rare words stand here' },
     });
-    await waitFor(() => expect(sign.disabled).toBe(false));
+    await waitFor(() => expect(sign.getAttribute('aria-disabled')).toBe('false'));
     await fireEvent.click(sign);
     const call = asked.find((one) => one.command === 'sign');
     expect(call?.args).toEqual({ login: 'a.test', code, passphrase: 'rare words stand here' });
@@ -115,11 +119,12 @@ describe('signing', () => {
     for (const id of ['passphrase', 'passphrase-again']) {
       await fireEvent.input(screen.getByTestId(id), { target: { value: 'rare words stand here' } });
     }
-    const sign = screen.getByTestId<HTMLButtonElement>('sign');
-    await waitFor(() => expect(sign.disabled).toBe(false));
+    const sign = screen.getByTestId('sign');
+    await waitFor(() => expect(sign.getAttribute('aria-disabled')).toBe('false'));
     await fireEvent.click(sign);
     const error = await screen.findByTestId('error');
     expect(error.getAttribute('data-code')).toBe('code-used');
+    expect(document.activeElement).toBe(field);
     // A full disk means here that nothing is signed.
     answer('sign', () => {
       throw { code: 'disk-full', retry_after_seconds: null } as unknown as Error;

@@ -70,6 +70,13 @@ describe('lease', () => {
     await waitFor(() => expect(screen.queryByTestId('break-glass-dialog')).toBeNull());
     await fireEvent.click(screen.getByTestId('break-glass'));
     expect((await screen.findByTestId<HTMLInputElement>('break-glass-reason')).value).toBe('needed at night');
+    answer('break_glass', () => {
+      throw { code: 'disk-full', retry_after_seconds: null } as unknown as Error;
+    });
+    await fireEvent.click(screen.getByTestId('break-glass-open'));
+    expect((await screen.findByTestId('error')).dataset['code']).toBe('disk-full');
+    expect(document.activeElement).toBe(screen.getByTestId('break-glass-reason'));
+    answer('break_glass', () => null);
     await fireEvent.click(screen.getByTestId('break-glass-open'));
     await waitFor(() => expect(screen.queryByTestId('break-glass-dialog')).toBeNull());
     await fireEvent.click(screen.getByTestId('break-glass'));

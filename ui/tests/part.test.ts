@@ -102,7 +102,7 @@ describe.each<Lang>(['kk', 'ru'])('data that are not whole, in %s', (language) =
       as_of: null,
     }));
     render(App);
-    await fireEvent.click(await screen.findByTestId('nav-recipients'));
+    await fireEvent.click(await screen.findByTestId('recipients'));
     await fireEvent.click(await screen.findByTestId('recipient-row'));
     const shown = await screen.findByTestId('recipient-card');
     for (const fact of say.facts) expect(shown.textContent).not.toContain(fact);
@@ -134,7 +134,7 @@ describe.each<Lang>(['kk', 'ru'])('data that are not whole, in %s', (language) =
       as_of: null,
     }));
     render(App);
-    await fireEvent.click(await screen.findByTestId('nav-inventory'));
+    await fireEvent.click(await screen.findByTestId('inventory'));
     expect((await screen.findByTestId('inventory-part')).textContent).toContain(say.bar);
     const shown = screen.getByTestId('inventory');
     expect(shown.querySelector('table, svg[role="img"]')).toBeNull();

@@ -37,6 +37,7 @@ describe('return', () => {
     await type('change-again', 'new rare word');
     await fireEvent.click(screen.getByTestId('change-go'));
     expect((await screen.findByTestId('error')).dataset['code']).toBe('passphrase-mismatch');
+    expect(document.activeElement).toBe(screen.getByTestId('change-again'));
     expect(calls('change_passphrase')).toHaveLength(0);
     await type('change-again', 'new rare words');
     await fireEvent.click(screen.getByTestId('change-go'));
@@ -58,7 +59,9 @@ describe('return', () => {
     for (const id of ['change-old', 'change-new', 'change-again']) await type(id, 'some rare words');
     await fireEvent.click(screen.getByTestId('change-go'));
     expect((await screen.findByTestId('error')).dataset['code']).toBe('passphrase-wrong');
-    expect(screen.getByTestId<HTMLInputElement>('change-old').value).toBe('');
+    const field = screen.getByTestId<HTMLInputElement>('change-old');
+    expect(field.value).toBe('');
+    expect(document.activeElement).toBe(field);
   });
 });
 

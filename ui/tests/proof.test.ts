@@ -26,7 +26,7 @@ it('is a card that shows and saves the proof', async () => {
   await within(card).findByText('acceptance.cose');
   expect(asked.filter((one) => one.command === 'save_proof')).toHaveLength(1);
   // Away and back again.
-  await fireEvent.click(screen.getByTestId('nav-sync'));
+  await fireEvent.click(screen.getByTestId('sync-screen'));
   await fireEvent.click(screen.getByTestId('proof-card'));
   expect((await screen.findByTestId('proof-card')).textContent).toContain('врач');
 });

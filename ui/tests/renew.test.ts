@@ -1,4 +1,4 @@
-import { fireEvent, render, screen } from '@testing-library/svelte';
+import { fireEvent, render, screen, waitFor } from '@testing-library/svelte';
 import { beforeEach, expect, it } from 'vitest';
 
 import { answer, asked, reset, state } from './backend';
@@ -62,8 +62,10 @@ it('is accepted at the end of the changes, with the check and the passphrase', a
 it('asks once before it is declined, and needs the passphrase for that too', async () => {
   await open();
   await fireEvent.click(screen.getByTestId('decline'));
-  const confirm = screen.getByTestId<HTMLButtonElement>('decline-confirm');
-  expect(confirm.disabled).toBe(true);
+  const confirm = screen.getByTestId('decline-confirm');
+  expect(confirm.getAttribute('aria-disabled')).toBe('true');
+  await fireEvent.click(confirm);
+  expect(calls('decline_again')).toHaveLength(0);
   await passphrase('rare words');
   await fireEvent.click(confirm);
   expect(calls('decline_again')[0]?.args).toMatchObject({ passphrase: 'rare words' });
@@ -79,5 +81,7 @@ it('says of a wrong passphrase what is wrong, and forgets it', async () => {
   await passphrase('wrong words');
   await fireEvent.click(screen.getByTestId('accept'));
   expect((await screen.findByTestId('error')).dataset['code']).toBe('passphrase-wrong');
-  expect(screen.getByTestId<HTMLInputElement>('again-passphrase').value).toBe('');
+  const field = screen.getByTestId<HTMLInputElement>('again-passphrase');
+  expect(field.value).toBe('');
+  await waitFor(() => expect(document.activeElement).toBe(field));
 });

@@ -1,12 +1,16 @@
 // Scans in the open app: what they open, what they say, and that nobody's typing is lost.
-import { fireEvent, render, screen, waitFor } from '@testing-library/svelte';
-import { beforeEach, describe, expect, it } from 'vitest';
+import { fireEvent, render, screen, waitFor, within } from '@testing-library/svelte';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 
 import { answer, asked, reset, state } from './backend';
 import { recipientCard, recipientRow } from './blood';
 import * as sample from './sample';
 import App from '../src/App.svelte';
 import type { Lang } from '../src/lib/backend';
+import { dinOf } from '../src/lib/format';
+import { beep } from '../src/lib/sound';
+
+vi.mock('../src/lib/sound', () => ({ beep: vi.fn() }));
 
 const DIN = 'KZ00126000001V';
 let clock = 0;
@@ -54,8 +58,8 @@ describe('a scan', () => {
   it('opens the donor or the recipient wherever the focus is', async () => {
     await open();
     answer('read_scan', () => ({ kind: 'donor', id: 'd-1' }));
-    screen.getByTestId('nav-sync').focus();
-    await fireEvent.click(screen.getByTestId('nav-sync'));
+    screen.getByTestId('sync-screen').focus();
+    await fireEvent.click(screen.getByTestId('sync-screen'));
     await scan('850715400129');
     await screen.findByTestId('donor-card');
     answer('read_scan', () => ({ kind: 'recipient', id: 'r-1' }));
@@ -218,6 +222,7 @@ describe('a scan', () => {
     const note = await screen.findByTestId('scan-note');
     expect(note.getAttribute('role')).toBe('alert');
     expect(note.textContent).toContain('KZ00126000001W');
+    expect(within(note).getByTestId('error').dataset['code']).toBe('scan-wrong-check');
     // Not understood, so nothing is taken away: a key of the person may be among it.
     expect(field.value).toBe('KZ00126000001W');
     await fireEvent.keyDown(field, { code: 'Escape' });
@@ -226,10 +231,38 @@ describe('a scan', () => {
       answer('read_scan', ({ text }) => ({ kind: 'unknown', text, expected }));
       await scan(`123456${String(expected.length).padStart(2, '0')}`);
       await waitFor(() => expect(screen.getByTestId('scan-note').dataset['kind']).toBe('unknown'));
+      expect(screen.getByTestId('error').dataset['code']).toBe('scan-unknown');
       expect(screen.getByTestId('scan-note').textContent).not.toMatch(/scan\.|%\{/);
     }
     expect(screen.queryByTestId('donor-card')).toBeNull();
   });
+
+  it.each<Lang>(['kk', 'ru'])(
+    'of a donation that is not here says its number in %s, and is heard',
+    async (language) => {
+      const heard = vi.mocked(beep);
+      heard.mockClear();
+      await open(language);
+      let refuse: (() => void) | undefined;
+      const held = new Promise<void>((go) => (refuse = go));
+      answer('read_scan', () => ({ kind: 'donation', din: sample.donation.din }));
+      answer('open_donation', () =>
+        held.then(() => {
+          throw { code: 'donation-unknown', retry_after_seconds: null } as unknown as Error;
+        }),
+      );
+      await scan(DIN);
+      await screen.findByTestId('back');
+      const heading = screen.getByRole('heading', { level: 1 });
+      await waitFor(() => expect(document.activeElement).toBe(heading));
+      expect(heading.textContent).toContain(dinOf(sample.donation.din));
+      expect(heading.textContent).not.toContain('donation.');
+      refuse?.();
+      expect((await screen.findByTestId('error')).dataset['code']).toBe('donation-unknown');
+      expect(document.activeElement).toBe(heading);
+      await waitFor(() => expect(heard).toHaveBeenCalledTimes(1));
+    },
+  );
 
   it('that the shell refuses is told with its reason', async () => {
     await open();

@@ -132,7 +132,19 @@ describe('agreement', () => {
 
   it('asks once before a refusal is recorded', async () => {
     open(first);
-    await fireEvent.click(await screen.findByTestId('decline'));
+    const decline = () => screen.findByTestId('decline');
+    const focused = () => document.activeElement;
+    // The safe choice has the focus; both ways back lead to where one was.
+    await fireEvent.click(await decline());
+    expect(focused()).toBe(screen.getByTestId('decline-back'));
+    await fireEvent.keyDown(focused() as Element, { code: 'Escape' });
+    const again = await decline();
+    await waitFor(() => expect(focused()).toBe(again));
+    await fireEvent.click(again);
+    await fireEvent.click(screen.getByTestId('decline-back'));
+    const last = await decline();
+    await waitFor(() => expect(focused()).toBe(last));
+    await fireEvent.click(last);
     expect(asked.some((one) => one.command === 'decline_agreement')).toBe(false);
     await fireEvent.click(screen.getByTestId('decline-confirm'));
     expect(asked.some((one) => one.command === 'decline_agreement')).toBe(true);

@@ -13,6 +13,7 @@ const words = {
     few: 'аз',
     none: 'жоқ',
     unverified: 'расталмаған',
+    rule: 'Сақтау мерзімінің ережесі: order 140',
     present: 'анықталды',
     irradiated: 'сәулеленген',
     unclear: 'Түсініксіз жазба саны: 2',
@@ -21,6 +22,7 @@ const words = {
     few: 'мало',
     none: 'нет',
     unverified: 'не подтв.',
+    rule: 'Правило срока хранения: order 140',
     present: 'выявлены',
     irradiated: 'облучённые',
     unclear: 'Непонятных записей: 2',
@@ -38,7 +40,7 @@ beforeEach(() => {
 async function open(language: Lang, section: string) {
   answer('get_state', () => state(sample.unlocked, { language }));
   render(App);
-  await fireEvent.click(await screen.findByTestId(`nav-${section}`));
+  await fireEvent.click(await screen.findByTestId(section));
 }
 
 describe.each<Lang>(['kk', 'ru'])('%s', (language) => {
@@ -73,6 +75,17 @@ describe.each<Lang>(['kk', 'ru'])('%s', (language) => {
     expect(shown.querySelector('tbody tr')?.textContent).toMatch(/: 3[^]*: 1[^]*: 2/);
     expect(shown.textContent).not.toMatch(/inventory\.|product\.|%\{/);
     expect(screen.getByTestId('expiring').textContent).toContain('17');
+    // Where the shelf lives come from stands there for everybody; once, where all come from one order.
+    expect(shown.querySelector('.matrix [title]')).toBeNull();
+    expect(screen.getByTestId('shelf-rule').textContent).toBe(say.rule);
+  });
+
+  it('of several rules for shelf lives each names its products', async () => {
+    const [first, ...others] = inventory.products;
+    answer('inventory', () => ({ ...inventory, products: [{ ...first, rule: 'order 7' }, ...others] }));
+    await open(language, 'inventory');
+    const told = (await screen.findByTestId('shelf-rule')).textContent;
+    expect(told).toMatch(/: order 7 \([^()]+\); order 140 \([^()]+, [^()]+\)$/);
   });
 
   it('the chart says its numbers to who listens, for the product that was chosen', async () => {
@@ -116,7 +129,7 @@ describe.each<Lang>(['kk', 'ru'])('%s', (language) => {
     await fireEvent.click(await within(screen.getByTestId('recipients')).findByTestId('recipient-row'));
     const card = await screen.findByTestId('recipient-card');
     const text = card.textContent ?? '';
-    const places = ['Қасымова', 'anti-K', say.irradiated, '21.11.2026'].map((word) => text.indexOf(word));
+    const places = ['Қасымова', 'анти-K', say.irradiated, '21.11.2026'].map((word) => text.indexOf(word));
     expect(places.every((place) => place >= 0)).toBe(true);
     expect(within(card).getByText(say.present).className).toContain('danger');
     // A code that nobody knows stands as it is; both groups that disagree stand there.

@@ -22,7 +22,7 @@ async function open(first: State) {
   answer('get_state', () => first);
   answer('search_donors', () => ({ total: 0, rows: [], next: null }));
   render(App);
-  await fireEvent.click(await screen.findByTestId('nav-sync'));
+  await fireEvent.click(await screen.findByTestId('sync-screen'));
   return screen.findByTestId('sync-screen');
 }
 
@@ -144,9 +144,9 @@ describe('sync', () => {
     await fireEvent.keyDown(window, { code: 'F9' });
     expect(calls('sync_now')).toHaveLength(2);
     await fireEvent.keyDown(window, { code: 'Digit1', altKey: true });
-    await waitFor(() => expect(screen.queryByTestId('sync-screen')).toBeNull());
+    await waitFor(() => expect(screen.queryByTestId('sync-retry')).toBeNull());
     await fireEvent.keyDown(window, { code: 'Digit5', altKey: true });
-    await screen.findByTestId('sync-screen');
+    await screen.findByTestId('sync-retry');
   });
 
   it('tells of a server that was restored', async () => {
@@ -196,6 +196,18 @@ describe('courier', () => {
     expect(screen.getByRole<HTMLProgressElement>('progressbar').value).toBe(25);
     await fireEvent.click(screen.getByTestId('courier-cancel'));
     expect(calls('upload_cancel')).toHaveLength(1);
+  });
+
+  it('takes no other file while one is read, and keeps the focus', async () => {
+    answer('upload_begin', () => new Promise(() => undefined));
+    await open(at());
+    const field = screen.getByTestId('courier-import');
+    expect(await fireEvent.click(field)).toBe(true);
+    field.focus();
+    await choose(8);
+    expect(field.getAttribute('aria-disabled')).toBe('true');
+    expect(await fireEvent.click(field)).toBe(false);
+    expect(document.activeElement).toBe(field);
   });
 
   it('shows why a file was refused', async () => {

@@ -78,7 +78,7 @@ async function donorCard(language: Lang = 'kk') {
 const views: Record<string, () => Promise<unknown>> = {
   'donor-card': () => click('donor-row'),
   'recipient-card': async () => {
-    await click('nav-recipients');
+    await click('recipients');
     await click('recipient-row');
   },
   'donation-card': async () => {
@@ -156,7 +156,7 @@ describe('copying', () => {
     await waitFor(() => {
       expect(taken()).toEqual([{ taking: 'copy', patients: [sample.row.id] }]);
     });
-    await click('nav-access');
+    await click('access-log');
     const row = (await screen.findAllByTestId('access-row')).find((one) => one.dataset['patient']);
     select(row as Element);
     await copy();
@@ -170,7 +170,7 @@ describe('copying', () => {
     const field = await screen.findByTestId('donor-search');
     select(await screen.findByTestId('donor-row'));
     expect(await copy(field)).toBe(true);
-    select(await screen.findByTestId('nav-sync'));
+    select(await screen.findByTestId('sync-screen'));
     expect(await copy()).toBe(true);
     expect(taken()).toEqual([]);
   });
@@ -236,8 +236,15 @@ describe('the menu', () => {
     await open();
     document.getSelection()?.removeAllRanges();
     await menu(await screen.findByTestId('donor-row'));
-    for (const id of ['menu-copy', 'menu-print'])
-      expect((screen.getByTestId(id) as HTMLButtonElement).disabled).toBe(true);
+    for (const id of ['menu-copy', 'menu-print']) {
+      const item = screen.getByTestId(id);
+      expect(item.getAttribute('aria-disabled')).toBe('true');
+      item.focus();
+      expect(document.activeElement).toBe(item);
+      await fireEvent.click(item);
+    }
+    expect(taken()).toEqual([]);
+    expect(screen.getByTestId('taking-menu')).toBeTruthy();
   });
 });
 
@@ -279,7 +286,7 @@ describe('printing', () => {
     await waitFor(() => {
       expect(printed).toHaveBeenCalledOnce();
     });
-    await click('nav-inventory');
+    await click('inventory');
     expect(document.documentElement.dataset['paper']).toBeUndefined();
   });
 });

@@ -158,8 +158,31 @@ describe('the focus', () => {
   });
 });
 
+describe('the contracted id of a section', () => {
+  const ids = ['inventory', 'recipients', 'access-log', 'sync-screen', 'settings', 'proof-card'];
+  const once = () => expect(ids.map((id) => screen.queryAllByTestId(id).length)).toEqual(ids.map(() => 1));
+
+  it('is there once, wherever one is: on the way to it until it is shown', async () => {
+    await open();
+    once();
+    for (const id of ids) {
+      const way = screen.getByTestId(id);
+      expect(way.tagName).toBe('BUTTON');
+      await fireEvent.click(way);
+      once();
+      expect(screen.getByTestId(id).tagName).not.toBe('BUTTON');
+    }
+    await click('nav-donors');
+    await click('donor-row');
+    await screen.findByTestId('donor-card');
+    await fireEvent.click(screen.getAllByTestId('din')[0] as HTMLElement);
+    await screen.findByTestId('donation-card');
+    once();
+  });
+});
+
 describe('F2', () => {
-  it.each(['nav-inventory', 'nav-access', 'nav-sync', 'nav-settings', 'proof-card'])(
+  it.each(['inventory', 'access-log', 'sync-screen', 'settings', 'proof-card'])(
     'leads from %s to the search for donors',
     async (section) => {
       await open();
@@ -189,7 +212,7 @@ describe('F2', () => {
 
   it('goes to the field of the recipients where that stands before one', async () => {
     await open();
-    await click('nav-recipients');
+    await click('recipients');
     await press('F2');
     await waitFor(() => expect(focused()).toBe(screen.getByTestId('recipient-search')));
   });
@@ -217,7 +240,7 @@ describe.each<Lang>(['kk', 'ru'])('F1 in %s', (language) => {
 describe('what a section keeps', () => {
   it('is the choice in the stock; nothing is asked while nothing is other', async () => {
     await open();
-    await click('nav-inventory');
+    await click('inventory');
     await click('inventory-quarantine');
     emit(state(sample.unlocked, { data_as_of: '2026-11-22T04:40:00Z' }));
     await waitFor(() => expect(count('inventory')).toBe(3));
@@ -296,8 +319,8 @@ describe('what takes long', () => {
 
   it.each([
     ['open_donor', () => click('donor-row')],
-    ['inventory', () => click('nav-inventory')],
-    ['access_log', () => click('nav-access')],
+    ['inventory', () => click('inventory')],
+    ['access_log', () => click('access-log')],
   ] as const)('%s is drawn as outlines after a moment', async (command, act) => {
     answer(command, never);
     await open();

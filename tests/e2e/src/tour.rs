@@ -124,7 +124,9 @@ pub async fn enrol(window: &Window, person: &Person, pictures: Option<&Path>) ->
     window.fill("passphrase", &person.passphrase).await?;
     window.fill("passphrase-again", &person.passphrase).await?;
     picture(window, pictures, "04-enrol").await?;
-    window.click("sign").await
+    window
+        .click_css("[data-testid='sign'][aria-disabled='false']")
+        .await
 }
 
 /// The phases of the registration, while they last.

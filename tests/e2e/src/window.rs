@@ -273,7 +273,7 @@ impl Window {
 
     /// Chooses a file, as the system's dialog would: the field with this test id may be hidden behind its label.
     pub async fn choose(&self, id: &str, file: &Path) -> Result {
-        let css = format!("input[type='file'][data-testid='{id}']:enabled");
+        let css = format!("input[type='file'][data-testid='{id}']:not([aria-disabled='true'])");
         let started = Instant::now();
         let field = loop {
             match self.client.find(Locator::Css(&css)).await {

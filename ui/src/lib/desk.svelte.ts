@@ -91,12 +91,13 @@ export class Desk {
     if (this.above || !['donors', 'recipients'].includes(this.section)) this.go('donors');
   }
 
-  openDonation(din: string): void {
-    this.show({ kind: 'donation', din });
+  /** Until its card, or why there is none, has come. */
+  async openDonation(din: string): Promise<void> {
+    await this.show({ kind: 'donation', din });
   }
 
   openLookback(din: string): void {
-    this.show({ kind: 'lookback', din });
+    void this.show({ kind: 'lookback', din });
   }
 
   /** To where one came from, or out of the card that is open. */
@@ -147,11 +148,11 @@ export class Desk {
     void this.recipient.open(id);
   }
 
-  private show(above: Above): void {
+  private async show(above: Above): Promise<void> {
     this.leave(`${above.kind} ${above.din}`);
     this.above = above;
     const opened = this[above.kind];
-    if (opened.id !== above.din || !opened.card) void opened.open(above.din);
+    if (opened.id !== above.din || !opened.card) await opened.open(above.din);
   }
 
   private enter(section: Section): void {

@@ -38,7 +38,10 @@ export class Scans {
         return;
       }
       undo();
-      this.open(scan);
+      await this.open(scan);
+      const { id, error } = this.desk.donation;
+      // A right number of nothing that is here: its screen says so.
+      if (scan.kind === 'donation' && id === scan.din && error) beep();
     } catch (reason) {
       this.error = asError(reason);
       beep();
@@ -57,7 +60,7 @@ export class Scans {
       if (scan.kind === 'unknown') return false;
       if (!isMeant()) return true;
       if (scan.kind === 'wrong-check') this.trouble = scan;
-      else this.open(scan);
+      else await this.open(scan);
     } catch (reason) {
       if (isMeant()) this.error = asError(reason);
     }
@@ -81,8 +84,8 @@ export class Scans {
     this.trouble = this.error = this.both = null;
   }
 
-  private open(scan: Exclude<Scan, Trouble>): void {
-    if (scan.kind === 'donation') this.desk.openDonation(scan.din);
+  private async open(scan: Exclude<Scan, Trouble>): Promise<void> {
+    if (scan.kind === 'donation') await this.desk.openDonation(scan.din);
     else if (scan.kind === 'several' && scan.donors.length === 0) this.recipients(scan);
     else if (scan.kind === 'several' && scan.recipients.length === 0) this.donors(scan);
     else if (scan.kind === 'several') this.both = scan;

@@ -68,7 +68,7 @@ async fn begun_anew(world: &World, window: &Window, out: &Path, before: usize) -
     assert_eq!(world.server.tree_size().await?, entries + REGISTRATION);
 
     // Also what the device that is no more had sealed.
-    window.click("nav-sync").await?;
+    window.click("sync-screen").await?;
     window.click("sync-retry").await?;
     // A look at the list is an event, of which the window is told a moment later.
     let started = Instant::now();

@@ -32,7 +32,7 @@ async fn a_courier_registers_where_no_server_is_reached() -> Result {
     carried?;
 
     // What was done meanwhile waits, and nothing says that it is done before the server has it.
-    window.click("nav-sync").await?;
+    window.click("sync-screen").await?;
     let waiting = sync::standing(&window).await?;
     assert!(waiting.waiting > 0, "{waiting:?}");
     assert!(!waiting.says_done, "{waiting:?}");

@@ -120,7 +120,7 @@ async fn one_is_revoked(world: &World, window: &Window, out: &Path) -> Result {
     tour::sign_in(window, first).await?;
     window.wait("donor-row").await?;
     world.server.ask(&["person", "revoke", &first.login])?;
-    window.click("nav-sync").await?;
+    window.click("sync-screen").await?;
     window.click("sync-retry").await?;
     window.wait("person-select").await?;
     window.wait_gone("sync-screen").await?;

@@ -39,7 +39,7 @@ pub(crate) async fn accepted_anew(world: &World, window: &Window, out: &Path) ->
     // The publication itself is an entry of the log.
     let before = world.server.tree_size().await?;
 
-    window.click("nav-sync").await?;
+    window.click("sync-screen").await?;
     announced(window, from).await?;
     until_closed(window).await?;
     tour::try_passphrase(window, person, &person.passphrase).await?;

@@ -83,10 +83,10 @@ pub(crate) async fn looked_at(window: &Window, out: &Path) -> Result {
     window.click("scan-close").await?;
     window.wait_gone("scan-note").await?;
 
-    window.click("nav-inventory").await?;
+    window.click("inventory").await?;
     window.wait("expiry-chart").await?;
     window.picture(out, "23-inventory").await?;
-    window.click("nav-recipients").await?;
+    window.click("recipients").await?;
     window.wait("recipient-row").await?;
     window.click("recipient-row").await?;
     window.wait("recipient-card").await?;
@@ -119,7 +119,7 @@ async fn copied(window: &Window, out: &Path) -> Result {
         assert!(started.elapsed() < STEP, "{name} is not on the clipboard");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    window.click("nav-access").await?;
+    window.click("access-log").await?;
     let taken = "[data-testid='access-row'][data-action='patient-copy']";
     assert!(
         window
