@@ -20,6 +20,7 @@ export const component: ComponentRow = {
   status: 'available',
   expires: '2026-11-23',
   days_left: 1,
+  soon: 'now',
   place: 'incubator 1',
   parent: null,
   depth: 0,

@@ -33,6 +33,7 @@ const card: DonorCard = {
       date: '2026-09-02',
       din: 'A123426000010',
       results: [{ code: 'hiv', value: 'negative', number: null }],
+      groups: [],
     },
   ],
   phenotype: [{ antigen: 'Cw', present: true, conflict: [] }],

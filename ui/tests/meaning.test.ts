@@ -3,13 +3,15 @@ import { render, screen, within } from '@testing-library/svelte';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 
 import { recipientCard, recipientRow, component } from './blood';
-import type { DonorCard as Card, DonorRow, Lang } from '../src/lib/backend';
+import type { BloodGroup, DonorCard as Card, DonorRow, Lang } from '../src/lib/backend';
 import { useLanguage } from '../src/lib/i18n.svelte';
+import Components from '../src/screens/donations/Components.svelte';
 import Donation from '../src/screens/donations/Donation.svelte';
 import DeferralBanner from '../src/screens/donors/DeferralBanner.svelte';
 import DonorCard from '../src/screens/donors/DonorCard.svelte';
 import DonorItem from '../src/screens/donors/DonorItem.svelte';
 import NextDates from '../src/screens/donors/NextDates.svelte';
+import Screening from '../src/screens/donors/Screening.svelte';
 import Timeline from '../src/screens/donors/Timeline.svelte';
 import Expiring from '../src/screens/inventory/Expiring.svelte';
 import RecipientCard from '../src/screens/recipients/RecipientCard.svelte';
@@ -25,6 +27,8 @@ const words = {
   kk: {
     unclear: 'түсініксіз жазба бар',
     mark: 'қан тобы сәйкес келмейді',
+    label: 'компоненттің заттаңбасында',
+    group: 'Қан тобы',
     none: 'Шеттету тіркелмеген',
     among: 'шеттету солардың ішінде болуы мүмкін',
     since: 'Басталған күні',
@@ -37,6 +41,8 @@ const words = {
   ru: {
     unclear: 'есть непонятные записи',
     mark: 'группа крови расходится',
+    label: 'на этикетке компонента',
+    group: 'Группа крови',
     none: 'Отводы не записаны',
     among: 'отвод может быть среди них',
     since: 'С какого дня',
@@ -92,13 +98,75 @@ describe.each<Lang>(['kk', 'ru'])('%s', (language) => {
     expect(marked(render(RecipientItem, { row, query: '', tagged: false }).container)).toBe(1);
     const two = {
       ...component,
-      blood_conflict: [recipientRow.blood, component.blood].filter((one) => one !== null),
+      blood_conflict: [recipientRow.blood, component.blood]
+        .filter((one) => one !== null)
+        .map((blood) => ({ blood, sources: [] })),
     };
     expect(
       marked(render(Expiring, { rows: [two, { ...component, id: 'c-9' }], asOf, total: 2 }).container),
     ).toBe(1);
     expect(marked(donation({ blood_conflict: sample.card.blood_conflict }))).toBe(1);
     expect(marked(donation({}))).toBe(0);
+  });
+
+  it('a label that does not say the donor’s group names both sources', () => {
+    const card = donation({});
+    const row = card.querySelector('[data-testid="component"] ul') as HTMLElement;
+    const told = [...row.querySelectorAll('[data-testid="sources"]')].map((one) => one.textContent);
+    expect(told).toHaveLength(2);
+    expect(told[0]).toBe(say.label);
+    expect(told[1]).toContain('Laboratory');
+    expect(told[1]).toContain('01.10.2026');
+  });
+
+  it('the group of a donation stands in its row, and two that disagree say so', () => {
+    const cells = (groups: BloodGroup[]) => {
+      const rows = [{ ...sample.results, groups }];
+      const table = render(Screening, { rows, asOf }).container;
+      return {
+        badges: table.querySelectorAll('td .bg').length,
+        marks: table.querySelectorAll('td .st.danger').length,
+        text: table.textContent,
+      };
+    };
+    const one = { abo: 'A', rh: '+', kell: '-' } as const;
+    const before = cells([]);
+    expect(before.badges).toBe(0);
+    expect(before.text).not.toContain(say.group);
+    const alone = cells([one]);
+    expect([alone.badges, alone.marks - before.marks]).toEqual([1, 0]);
+    expect(alone.text).toContain(say.group);
+    expect(alone.text).toContain('K−');
+    const two = cells([one, { ...one, rh: '-' }]);
+    expect([two.badges, two.marks - before.marks]).toEqual([2, 1]);
+  });
+
+  it('a component is as pressing wherever it stands', () => {
+    const row = (soon: 'none' | 'soon' | 'now') => ({
+      ...component,
+      status: 'available' as const,
+      days_left: 10,
+      soon,
+    });
+    const tone = (root: ParentNode) =>
+      [...root.querySelectorAll('td .st')]
+        .filter((one) => one.textContent.includes('10'))
+        .map((one) =>
+          one.className.includes('danger') ? 'danger' : one.className.includes('warn') ? 'warn' : 'mute',
+        );
+    for (const [soon, expected] of [
+      ['none', 'mute'],
+      ['soon', 'warn'],
+      ['now', 'danger'],
+    ] as const) {
+      expect(tone(render(Components, { components: [row(soon)], asOf, zone }).container)).toEqual([expected]);
+    }
+    for (const [soon, expected] of [
+      ['soon', 'warn'],
+      ['now', 'danger'],
+    ] as const) {
+      expect(tone(render(Expiring, { rows: [row(soon)], asOf, total: 1 }).container)).toEqual([expected]);
+    }
   });
 
   it('a disagreement says who found which, Kell too', () => {

@@ -271,6 +271,7 @@ export const component: ComponentRow = {
   status: 'processed',
   expires: '2026-12-07',
   days_left: 14,
+  soon: 'none',
   place: null,
   parent: null,
   depth: 0,
@@ -279,7 +280,7 @@ export const component: ComponentRow = {
   not_understood: false,
 };
 
-const results: ScreeningRow = {
+export const results: ScreeningRow = {
   date: '2026-11-01',
   din: 'A123426000010',
   results: [
@@ -287,6 +288,7 @@ const results: ScreeningRow = {
     { code: 'hcv', value: 'positive', number: null },
     { code: 'alt', value: 'number', number: '31 U/L' },
   ],
+  groups: [{ abo: 'A', rh: '+', kell: '-' }],
 };
 
 export const donation: DonationCard = {
@@ -334,8 +336,14 @@ export const donation: DonationCard = {
       depth: 1,
       blood: { abo: 'A', rh: '-', kell: null },
       blood_conflict: [
-        { abo: 'A', rh: '-', kell: null },
-        { abo: 'A', rh: '+', kell: null },
+        {
+          blood: { abo: 'A', rh: '-', kell: null },
+          sources: [{ date: null, din: null, laboratory: null, record: 'b-3' }],
+        },
+        {
+          blood: { abo: 'A', rh: '+', kell: null },
+          sources: [{ date: '2026-10-01', din: null, laboratory: 'Laboratory', record: 'o-1' }],
+        },
       ],
     },
   ],

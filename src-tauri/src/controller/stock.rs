@@ -4,7 +4,7 @@ use infoblood_client as client;
 use infoblood_clinical::{
     component,
     iin::Iin,
-    inventory,
+    inventory::{self, StockRules},
     isbt128::Din,
     recipient,
     scan::{self, Expected},
@@ -153,11 +153,7 @@ fn product_stock(stock: inventory::ProductStock) -> ProductStock {
                     count: number(cell.count),
                     nearest_days: cell.nearest_days,
                     low: cell.low,
-                    soon: match cell.soon {
-                        inventory::Soon::None => Soon::None,
-                        inventory::Soon::Soon => Soon::Soon,
-                        inventory::Soon::Now => Soon::Now,
-                    },
+                    soon: pressing(cell.soon),
                 }
             })
             .collect(),
@@ -179,6 +175,9 @@ fn product_stock(stock: inventory::ProductStock) -> ProductStock {
 
 /// A component outside its tree.
 pub(super) fn component_row(component: component::Component, now: &Zoned) -> ComponentRow {
+    let days_left = component.expires.as_ref().map(|e| e.days_left(now));
+    let rule = StockRules::builtin().of(component.product, now.date());
+    let soon = |days| rule.map_or(Soon::None, |rule| pressing(rule.soon(days)));
     let says = |group| StatedGroup {
         blood: blood_group(group),
         sources: vec![Source {
@@ -198,7 +197,8 @@ pub(super) fn component_row(component: component::Component, now: &Zoned) -> Com
         division: component.division,
         blood: component.blood.map(blood_group),
         status: status(component.status),
-        days_left: component.expires.as_ref().map(|e| e.days_left(now)),
+        days_left,
+        soon: days_left.map_or(Soon::None, soon),
         expires: component.expires.map(|expiry| expiry.text),
         place: component.place,
         parent: component.parents.into_iter().next(),
@@ -206,6 +206,14 @@ pub(super) fn component_row(component: component::Component, now: &Zoned) -> Com
         gone_to: None,
         way_unclear: false,
         not_understood: component.not_understood,
+    }
+}
+
+fn pressing(soon: inventory::Soon) -> Soon {
+    match soon {
+        inventory::Soon::None => Soon::None,
+        inventory::Soon::Soon => Soon::Soon,
+        inventory::Soon::Now => Soon::Now,
     }
 }
 

@@ -51,6 +51,8 @@ seam! {
         pub expires: Option<String>,
         /// Days at the site until its last day; 0 on it, below 0 after.
         pub days_left: Option<i32>,
+        /// How pressing they are, by the rule of its product.
+        pub soon: Soon,
         pub place: Option<String>,
         /// Id of what it was made from.
         pub parent: Option<String>,

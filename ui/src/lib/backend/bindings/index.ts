@@ -432,7 +432,11 @@ expires: string | null,
 /**
  * Days at the site until its last day; 0 on it, below 0 after.
  */
-days_left: number | null, place: string | null, 
+days_left: number | null, 
+/**
+ * How pressing they are, by the rule of its product.
+ */
+soon: Soon, place: string | null, 
 /**
  * Id of what it was made from.
  */
