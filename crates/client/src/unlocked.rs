@@ -366,7 +366,7 @@ impl UnlockedWorkstation {
         };
         let mut access = match &refusal {
             None => Access::permit(action, gate.person_id()),
-            Some(error) => Access::deny(refused(action), gate.person_id(), error.code()),
+            Some(error) => Access::deny(action, gate.person_id(), error.code()),
         };
         access.reference = reference;
         access.purpose = self.purpose();
@@ -409,13 +409,4 @@ fn zone(name: &str) -> TimeZone {
     TimeZoneDatabase::bundled()
         .get(name)
         .unwrap_or_else(|_| TimeZone::fixed(jiff::tz::offset(5)))
-}
-
-/// How a refusal is told: what was to leave the screen keeps its name.
-fn refused(action: Action) -> Action {
-    if purpose::leaves_the_screen(action) {
-        action
-    } else {
-        Action::AccessRefused
-    }
 }

@@ -117,11 +117,13 @@ impl Numbers {
             keys.extend(phones(&digits).map(|phone| format!("p{phone}")));
             return Some(Self(keys));
         }
-        let typed = compact.to_ascii_uppercase();
-        let has = |kind: fn(&u8) -> bool| typed.as_bytes().iter().any(kind);
+        // Digits themselves, not keys of the Kazakh row: those are letters of names.
+        if !compact.bytes().any(|byte| byte.is_ascii_digit()) {
+            return None;
+        }
+        let typed = keyboard::decode(&compact, Layout::Russian);
         let is_beginning = typed.bytes().all(|byte| byte.is_ascii_alphanumeric())
-            && has(u8::is_ascii_digit)
-            && has(u8::is_ascii_uppercase);
+            && typed.bytes().any(|byte| byte.is_ascii_uppercase());
         is_beginning.then(|| Self(vec![format!("d{typed}")]))
     }
 }
@@ -248,6 +250,7 @@ mod tests {
             assert_eq!(keys(same), some("dKZ00126000001"), "{same}");
         }
         assert_eq!(keys("KZ001-26-0"), some("dKZ001260"));
+        assert_eq!(keys("ля001-26"), some("dKZ00126"));
         assert_eq!(keys("+7 701"), some("p701"));
         assert_eq!(keys("+7 7"), some("p7"));
         assert_eq!(keys("+49 30"), some("p4930"));

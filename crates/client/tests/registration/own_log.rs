@@ -41,7 +41,7 @@ async fn ones_own_looks_are_listed_with_whom_what_for_and_whether_they_were_deli
             (Action::PatientRead, Outcome::Permit, quality),
             (Action::PatientCopy, Outcome::Permit, quality),
             (Action::PatientRead, Outcome::Permit, quality),
-            (Action::AccessRefused, Outcome::Deny, None),
+            (Action::PatientRead, Outcome::Deny, None),
             (Action::PatientQuery, Outcome::Permit, None),
             (Action::SignIn, Outcome::Permit, None),
         ]
