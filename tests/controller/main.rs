@@ -37,7 +37,8 @@ mod stock;
 mod weeks;
 
 const PASSPHRASE: &str = "тоғыз жылқы таудан асты 58";
-const DONORS: u64 = 12;
+/// So many that the blood of one of them reached somebody.
+const DONORS: u64 = 20;
 
 /// A window that remembers what it was shown.
 struct Recorder {

@@ -6,7 +6,6 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     blood::{Abo, Antigen, BloodGroup, Determined},
-    donation,
     fhir::{
         AdverseEvent, BiologicallyDerivedProduct, BiologicallyDerivedProductDispense, Flag,
         Observation, Procedure, ServiceRequest,
