@@ -125,3 +125,20 @@ pub trait FeedStorage {
     /// Forgets deleted resources, and what left a scope, up to and including `floor`; cursors below it expire.
     fn raise_floor(&mut self, floor: u64) -> impl Future<Output = Stored<()>> + Send;
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Computed apart, as PROTOCOL says it.
+    #[test]
+    fn a_mark_is_of_what_was_said_and_of_all_before_it() {
+        let put = ["Flag", "f-1", "ALM", r#"{"text":"қ"}"#];
+        let deleted = ["Flag", "f-1"];
+        let first = mark(0, put.into_iter());
+        assert_eq!(first, 830_731);
+        assert_eq!(mark(first, deleted.into_iter()), 523_587);
+        assert_eq!(mark(0, deleted.into_iter()), 519_186);
+        assert_eq!(mark(0, ["Flagf", "-1"].into_iter()), 443_412);
+    }
+}
